@@ -1,0 +1,1 @@
+"""The supply side: who may work, who accepted, who is on shift."""
