@@ -1,0 +1,32 @@
+# Two commands for a newcomer: make demo, make test.
+PY := .venv/bin/python
+RUN := .venv/bin/marketplace
+
+.PHONY: demo test check lock serve clean
+
+.venv/.synced: requirements.txt pyproject.toml
+	python3 -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed")'
+	test -x $(PY) || python3 -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check "uv>=0.9"
+	VIRTUAL_ENV=.venv .venv/bin/uv pip install --quiet --require-hashes -r requirements.txt
+	VIRTUAL_ENV=.venv .venv/bin/uv pip install --quiet --no-deps --no-build-isolation -e .
+	.venv/bin/pybabel -q compile -d marketplace/web/translations
+	touch $@
+
+demo: .venv/.synced  ## a whole city, planned and served at http://127.0.0.1:8000
+	$(RUN) demo --serve
+
+test: .venv/.synced  ## the whole suite on SQLite and PostgreSQL
+	$(PY) -m pytest -n 2 $(ARGS)
+
+check: .venv/.synced  ## style, types and import contracts
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/lint-imports
+
+lock:  ## pin what pyproject.toml asks for, with hashes and without an index address
+	.venv/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--python-version 3.11 --no-header --no-annotate --group test --extra pdf pyproject.toml -o requirements.txt
+
+clean:  ## forget the demo's database; the environment stays
+	rm -rf instance

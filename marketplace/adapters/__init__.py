@@ -1,0 +1,1 @@
+"""The outside world, and stand-ins for it. Imported by ``marketplace.app`` only."""

@@ -1,0 +1,67 @@
+"""Wiring only: settings, database, adapters, pages and commands become one application."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from apiflask import APIFlask
+from flask_migrate import Migrate
+from flask_sqlalchemy import SQLAlchemy
+
+from marketplace import commands, web
+from marketplace.adapters.null import OutboxNotifier, QuietFeed
+from marketplace.config import Settings
+from marketplace.kernel import log
+from marketplace.kernel.clock import Clock, SystemClock
+from marketplace.kernel.crypto import Vault
+from marketplace.kernel.db import Base, prepare_engine
+from marketplace.kernel.ports import Located, Ports
+from marketplace.tables import TABLES
+
+db = SQLAlchemy(model_class=Base)
+migrate = Migrate()
+
+
+class _NoGeocoder:
+    def locate(self, address: str) -> Located | None:
+        return None
+
+
+def build_ports(settings: Settings, clock: Clock | None = None) -> Ports:
+    """Return the adapters that the settings ask for."""
+    return Ports(
+        clock=clock or SystemClock(),
+        vault=Vault({"k1": settings.secret("data_key").encode()}),
+        notifier=OutboxNotifier(),
+        geocoder=_NoGeocoder(),
+        live=QuietFeed(),
+    )
+
+
+def create_app(settings: Settings | None = None, *, clock: Clock | None = None) -> APIFlask:
+    """Return the application. ``clock`` is for tests, which choose their own day."""
+    settings = settings or Settings()
+    log.configure(level=settings.log_level)
+    settings.instance.mkdir(parents=True, exist_ok=True)
+    app = APIFlask(
+        "marketplace",
+        title="暖居 Nuanju",
+        version="1",
+        instance_path=str(settings.instance.resolve()),
+        static_folder=None,
+    )
+    app.config.update(
+        SECRET_KEY=settings.secret("secret_key"),
+        SQLALCHEMY_DATABASE_URI=settings.sqlalchemy_url,
+        SQLALCHEMY_ENGINE_OPTIONS={"pool_pre_ping": True},
+    )
+    assert TABLES
+    db.init_app(app)
+    migrate.init_app(app, db, directory=str(Path(__file__).parent / "migrations"))
+    with app.app_context():
+        prepare_engine(db.engine)
+    app.extensions["settings"] = settings
+    app.extensions["ports"] = build_ports(settings, clock)
+    web.register(app, db)
+    commands.register(app)
+    return app

@@ -1,0 +1,9 @@
+"""The command line. Thin: each command calls one workflow or query."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+
+def register(app: Flask) -> None:
+    """Add every command to the application's command line."""

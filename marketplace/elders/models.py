@@ -1,0 +1,132 @@
+"""Elders, families, care assessments and consents.
+
+Identity numbers and phones are sealed (``kernel.crypto.Vault``) and found by their keyed hash.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from enum import StrEnum
+
+from sqlalchemy import (
+    CheckConstraint,
+    Float,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from marketplace.kernel.db import ID, Base, Instant
+from marketplace.kernel.ids import new_id
+
+
+class IncomeClass(StrEnum):
+    """收入类别. All but ``ordinary`` count as hard-pressed (``hard``) in the programmes."""
+
+    TEKUN = "tekun"  # 特困分散供养
+    DIBAO = "dibao"  # 低保
+    DIBAO_EDGE = "dibao_edge"  # 低保边缘
+    LOW = "low"  # 低收入
+    ORDINARY = "ordinary"
+
+
+class Elder(Base):
+    """A person served. ``id`` is the bureau's register number and never changes.
+
+    ``location_level`` says how well the coordinates are known: exact, community, town or district.
+    ``special`` lists programme groups, comma-separated: ``tefu`` 计划生育特扶, ``youfu`` 重点优抚,
+    ``severe_disability`` 重残, ``jizhong`` 集中照护补助, ``tisheng`` 提升行动, ``ltci`` 长护险在享,
+    ``tekun_agreement`` 特困照料协议, ``bed`` 家庭养老床位.
+    """
+
+    __tablename__ = "elder"
+    __table_args__ = (
+        CheckConstraint("status IN ('active', 'away', 'moved', 'dead')", name="status"),
+        Index("ix_elder_area", "district_code", "town_code"),
+    )
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    name: Mapped[str] = mapped_column(String(40))
+    initials: Mapped[str] = mapped_column(String(20), index=True)
+    gender: Mapped[str] = mapped_column(String(1))
+    born_on: Mapped[date]
+    id_number_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    id_number_index: Mapped[str] = mapped_column(String(64), unique=True)
+    phone_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    phone_index: Mapped[str | None] = mapped_column(String(64), index=True)
+    address: Mapped[str] = mapped_column(String(200))
+    district_code: Mapped[str] = mapped_column(String(6))
+    town_code: Mapped[str | None] = mapped_column(String(9))
+    community_code: Mapped[str | None] = mapped_column(String(12))
+    lat: Mapped[float] = mapped_column(Float)
+    lng: Mapped[float] = mapped_column(Float)
+    location_level: Mapped[str] = mapped_column(String(10))
+    hukou_local: Mapped[bool]
+    income_class: Mapped[str] = mapped_column(String(12))
+    lives_alone: Mapped[bool]
+    special: Mapped[str] = mapped_column(String(120), default="")
+    door_notes: Mapped[str] = mapped_column(String(200), default="")
+    status: Mapped[str] = mapped_column(String(10), default="active")
+    status_from: Mapped[date | None]
+    row_sha256: Mapped[str] = mapped_column(String(64), default="")
+    updated_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class Assessment(Base):
+    """An ability assessment by GB/T 42195-2022: score 0-90 (higher is better) and level 0-4.
+
+    ``level`` is the final level after the standard's upgrade rules, stored beside the score because
+    the score alone does not determine it. Valid twelve months unless it says otherwise.
+    """
+
+    __tablename__ = "assessment"
+    __table_args__ = (
+        UniqueConstraint("elder_id", "assessed_on"),
+        CheckConstraint("score BETWEEN 0 AND 90", name="score"),
+        CheckConstraint("level BETWEEN 0 AND 4", name="level"),
+    )
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True, default=new_id)
+    elder_id: Mapped[str] = mapped_column(ForeignKey("elder.id"), index=True)
+    assessed_on: Mapped[date]
+    valid_until: Mapped[date]
+    score: Mapped[int]
+    level: Mapped[int]
+    assessor: Mapped[str] = mapped_column(String(80), default="")
+
+
+class FamilyLink(Base):
+    """A relative or proxy bound to an elder, and what the elder allowed them.
+
+    ``powers``: comma-separated of ``order``, ``see_visits``, ``see_money``, ``cancel``.
+    """
+
+    __tablename__ = "family_link"
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True, default=new_id)
+    elder_id: Mapped[str] = mapped_column(ForeignKey("elder.id"), index=True)
+    account_id: Mapped[str | None] = mapped_column(ForeignKey("account.id"), index=True)
+    name: Mapped[str] = mapped_column(String(40))
+    relation: Mapped[str] = mapped_column(String(20))
+    phone_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    phone_index: Mapped[str | None] = mapped_column(String(64), index=True)
+    powers: Mapped[str] = mapped_column(String(60))
+    confirmed_at: Mapped[datetime | None] = mapped_column(Instant)
+    ended_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class Consent(Base):
+    """A consent for one purpose, withdrawable (PIPL art. 29): rows are ended, never deleted."""
+
+    __tablename__ = "consent"
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True, default=new_id)
+    elder_id: Mapped[str] = mapped_column(ForeignKey("elder.id"), index=True)
+    purpose: Mapped[str] = mapped_column(String(30))
+    given_at: Mapped[datetime] = mapped_column(Instant)
+    given_by: Mapped[str] = mapped_column(String(40))
+    text_version: Mapped[str] = mapped_column(String(20))
+    withdrawn_at: Mapped[datetime | None] = mapped_column(Instant)

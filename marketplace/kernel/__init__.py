@@ -1,0 +1,1 @@
+"""Words that everybody uses; no business decision lives here."""

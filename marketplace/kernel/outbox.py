@@ -1,0 +1,63 @@
+"""Whatever may happen after the commit is a row here, delivered by ``upkeep``."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from marketplace.kernel.db import ID, Base, Instant
+from marketplace.kernel.ids import new_id
+
+
+class OutboxMessage(Base):
+    """A message to be delivered once. ``dedup_key`` makes a second posting of the same one harmless.
+
+    ``channel``: ``sms``, ``voice``, ``screen`` (server-sent), ``bureau`` (a file or API of another
+    authority). ``template`` names the text; ``values`` fill it. The recipient is an id, never a phone.
+    """
+
+    __tablename__ = "outbox_message"
+    __table_args__ = (
+        UniqueConstraint("dedup_key"),
+        Index("ix_outbox_message_due", "delivered_at", "due_at"),
+    )
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True, default=new_id)
+    dedup_key: Mapped[str] = mapped_column(String(160))
+    channel: Mapped[str] = mapped_column(String(20))
+    recipient_kind: Mapped[str] = mapped_column(String(20))
+    recipient_id: Mapped[str] = mapped_column(ID)
+    template: Mapped[str] = mapped_column(String(60))
+    values: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    due_at: Mapped[datetime] = mapped_column(Instant)
+    delivered_at: Mapped[datetime | None] = mapped_column(Instant)
+    attempts: Mapped[int] = mapped_column(default=0)
+    last_error: Mapped[str | None] = mapped_column(String(200))
+
+
+def post(
+    session: Session,
+    *,
+    due_at: datetime,
+    channel: str,
+    recipient_kind: str,
+    recipient_id: str,
+    template: str,
+    about: str,
+    **values: Any,
+) -> None:
+    """Post one message about ``about`` (an id): one per recipient, template and channel, ever."""
+    session.add(
+        OutboxMessage(
+            dedup_key=f"{about}/{template}/{channel}/{recipient_id}",
+            channel=channel,
+            recipient_kind=recipient_kind,
+            recipient_id=recipient_id,
+            template=template,
+            values=values,
+            due_at=due_at,
+        )
+    )

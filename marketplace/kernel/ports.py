@@ -1,0 +1,55 @@
+"""What the house needs from outside, as protocols. ``marketplace.app`` chooses the adapters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from marketplace.kernel.clock import Clock
+from marketplace.kernel.crypto import Vault
+
+
+class Notifier(Protocol):
+    """Sends one message to a person. Raises ``DeliveryFailed`` when it should be tried again."""
+
+    def send(self, *, channel: str, to: str, text: str, message_id: str) -> None: ...
+
+
+class DeliveryFailed(Exception):
+    """The gateway did not take the message; it stays in the outbox."""
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A point for an address. ``level``: exact, community, town or district; WGS-84."""
+
+    lat: float
+    lng: float
+    level: str
+    district_code: str
+    town_code: str | None
+    community_code: str | None
+    source: str
+
+
+class Geocoder(Protocol):
+    """Turns an address into a point, or ``None`` when it is not known."""
+
+    def locate(self, address: str) -> Located | None: ...
+
+
+class LiveFeed(Protocol):
+    """Tells open screens that something changed; loss is harmless, the database is the truth."""
+
+    def publish(self, topic: str, message: dict[str, Any]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Everything that a workflow may ask of the world beside its database session."""
+
+    clock: Clock
+    vault: Vault
+    notifier: Notifier
+    geocoder: Geocoder
+    live: LiveFeed

@@ -1,0 +1,1 @@
+"""What was bought, and each dated visit that it makes."""

@@ -1,0 +1,1 @@
+"""Reads across contexts for screens and reports; plain dataclasses out, nothing written."""

@@ -1,0 +1,1 @@
+"""Programmes, entitlements, the split of a price, and the ledger that none of it can leave."""

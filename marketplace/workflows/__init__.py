@@ -1,0 +1,1 @@
+"""One file for each step of an order's life: one transaction, one audit event."""
