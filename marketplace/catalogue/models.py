@@ -36,7 +36,8 @@ class ServiceVersion(Base):
 
     ``unit`` is the billing unit (餐, 次, 小时, 天, 月 ...). ``mode``: home, site or remote.
     ``time_class``: meal_window, appointment, flexible_day or emergency. ``caregivers``: crew of 1 or 2.
-    ``duration_min``: minutes of one caregiver for a typical visit.
+    ``duration_min``: minutes of one caregiver for a typical visit. ``initials`` and ``pinyin`` are
+    the Chinese name in lower-case letters without tones, for search.
     """
 
     __tablename__ = "service_version"
@@ -55,6 +56,7 @@ class ServiceVersion(Base):
     name_zh: Mapped[str] = mapped_column(String(80))
     name_en: Mapped[str] = mapped_column(String(120))
     initials: Mapped[str] = mapped_column(String(80))
+    pinyin: Mapped[str] = mapped_column(String(300))
     unit: Mapped[str] = mapped_column(String(10))
     price_fen: Mapped[int]
     duration_min: Mapped[int]

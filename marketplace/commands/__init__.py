@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from flask import Flask
 
+from marketplace.commands.catalogue import catalogue
+
 
 def register(app: Flask) -> None:
     """Add every command to the application's command line."""
+    for command in (catalogue,):
+        app.cli.add_command(command)
