@@ -61,8 +61,8 @@ def test_an_unsound_catalogue_publishes_nothing(session, ports):
         "助浴点淋浴",
         "zydly",
         "zhuyudian",
-        "bath at community",
-        "Shower at community bath site",
+        "bath shower",
+        "Assisted shower",
         "ZY0",
     ],
 )
