@@ -40,3 +40,22 @@ class Actor:
 
 
 SYSTEM = Actor(user_id="system", role=Role.SYSTEM)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which rows and which groups of fields an actor may read; decided by the policy, kept by queries.
+
+    ``everything`` lifts all row limits; else a row is in reach when it meets every limit that is set.
+    ``fields`` are always shown, ``fields_once_accepted`` only on work that the vendor has accepted
+    (for a caregiver: that is assigned to them). ``elder_ids`` is ``None`` where it is no limit.
+    """
+
+    everything: bool = False
+    elder_ids: frozenset[str] | None = None
+    vendor_id: str | None = None
+    caregiver_id: str | None = None
+    district_code: str | None = None
+    town_code: str | None = None
+    fields: frozenset[str] = field(default_factory=frozenset)
+    fields_once_accepted: frozenset[str] = field(default_factory=frozenset)
