@@ -9,7 +9,8 @@ from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 
 from marketplace import commands, web
-from marketplace.adapters.null import OutboxNotifier, QuietFeed
+from marketplace.adapters.feed import LocalFeed, RedisFeed
+from marketplace.adapters.null import OutboxNotifier
 from marketplace.config import Settings
 from marketplace.kernel import log
 from marketplace.kernel.clock import Clock, SystemClock
@@ -34,7 +35,7 @@ def build_ports(settings: Settings, clock: Clock | None = None) -> Ports:
         vault=Vault({"k1": settings.secret("data_key").encode()}),
         notifier=OutboxNotifier(),
         geocoder=_NoGeocoder(),
-        live=QuietFeed(),
+        live=RedisFeed(settings.redis_url) if settings.redis_url else LocalFeed(),
     )
 
 

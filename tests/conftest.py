@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from sqlalchemy import create_engine, make_url, text
@@ -143,3 +146,35 @@ def app(settings: Settings, clock: FrozenClock):
     yield app
     with app.app_context():
         db.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Redis: ``NUANJU_TEST_REDIS``, else one started here; without the program, a loud skip."""
+    given = os.environ.get("NUANJU_TEST_REDIS")
+    if given:
+        yield given
+        return
+    program = shutil.which("redis-server")
+    if program is None:
+        require("redis-server is not installed")
+    folder = tmp_path_factory.mktemp("redis")
+    path = folder / "redis.sock"
+    server = subprocess.Popen(
+        [program, "--port", "0", "--unixsocket", str(path), "--appendonly", "yes", "--dir", str(folder)],
+        stdout=subprocess.DEVNULL,
+    )
+    for _ in range(100):
+        if path.exists():
+            break
+        time.sleep(0.05)
+    yield f"unix://{path}?db=0"
+    server.terminate()
+    server.wait(timeout=10)
+
+
+def require(missing: str) -> NoReturn:
+    """Skip with the reason on a developer's machine; in CI an absence is a failure."""
+    if os.environ.get("CI"):
+        pytest.fail(f"{missing}; in CI that is a failure")
+    pytest.skip(missing)

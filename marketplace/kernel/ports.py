@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -38,10 +39,20 @@ class Geocoder(Protocol):
     def locate(self, address: str) -> Located | None: ...
 
 
+class Subscription(Protocol):
+    """What one listener hears."""
+
+    def get(self, timeout_s: float) -> dict[str, Any] | None:
+        """Return the next message, or ``None`` when none came in time."""
+        ...
+
+
 class LiveFeed(Protocol):
     """Tells open screens that something changed; loss is harmless, the database is the truth."""
 
     def publish(self, topic: str, message: dict[str, Any]) -> None: ...
+
+    def subscribe(self, *topics: str) -> AbstractContextManager[Subscription]: ...
 
 
 @dataclass(frozen=True, slots=True)
