@@ -161,7 +161,17 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("redis")
     path = folder / "redis.sock"
     server = subprocess.Popen(
-        [program, "--port", "0", "--unixsocket", str(path), "--appendonly", "yes", "--dir", str(folder)],
+        [
+            program,
+            "--port",
+            "0",
+            "--unixsocket",
+            str(path),
+            "--appendonly",
+            "yes",
+            "--dir",
+            str(folder),
+        ],
         stdout=subprocess.DEVNULL,
     )
     for _ in range(100):

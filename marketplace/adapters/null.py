@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+
 @dataclass
 class OutboxNotifier:
     """Keeps the last messages in memory instead of sending them."""
@@ -13,4 +14,3 @@ class OutboxNotifier:
     def send(self, *, channel: str, to: str, text: str, message_id: str) -> None:
         self.sent.append({"channel": channel, "to": to, "text": text, "message_id": message_id})
         del self.sent[:-1000]
-

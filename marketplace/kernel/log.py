@@ -48,4 +48,4 @@ def configure(*, level: str = "INFO", json: bool | None = None) -> None:
 
 def get_logger(name: str) -> Any:
     """Return a logger that carries its module's name."""
-    return structlog.get_logger(logger=name)
+    return structlog.get_logger(module=name)
