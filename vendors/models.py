@@ -24,6 +24,7 @@ class Vendor(Base):
     """A service vendor. ``id`` is the register's number. ``uscc``: 统一社会信用代码.
 
     ``open_share`` is the fair share of open work orders that the bureau publishes (0 to 1).
+    ``credit`` starts at 100 and loses points for no-shows and cancelled visits.
     """
 
     __tablename__ = "vendor"
@@ -37,6 +38,7 @@ class Vendor(Base):
     status: Mapped[str] = mapped_column(String(10), default="active")
     open_share: Mapped[float | None] = mapped_column(Float)
     daily_capacity: Mapped[int | None]
+    credit: Mapped[int] = mapped_column(default=100)
     row_sha256: Mapped[str] = mapped_column(String(64), default="")
     updated_at: Mapped[datetime] = mapped_column(Instant)
 

@@ -31,7 +31,8 @@ class Order(Base):
     ``rrule`` is an RFC 5545 rule without DTSTART (``FREQ=WEEKLY;BYDAY=MO,TH``) or ``None`` for one
     date. ``generated_until`` is the last date for which work orders were made. ``authority`` says by
     what right someone else ordered: ``self``, ``family:<link>``, ``recording:<id>``, ``visit:<id>``,
-    ``plan`` or ``import``.
+    ``plan`` or ``import``. ``standing_since`` is when the named vendor took on the whole plan: from
+    then on its work orders are made as accepted.
     """
 
     __tablename__ = "order_"
@@ -60,6 +61,7 @@ class Order(Base):
     quantity: Mapped[int] = mapped_column(default=1)
     note: Mapped[str] = mapped_column(String(200), default="")
     state: Mapped[str] = mapped_column(String(10), default="active")
+    standing_since: Mapped[datetime | None] = mapped_column(Instant)
     generated_until: Mapped[date | None]
     row_sha256: Mapped[str] = mapped_column(String(64), default="")
 
@@ -81,6 +83,7 @@ class WorkOrder(Base):
         Index("ix_work_order_day", "visit_on", "state"),
         Index("ix_work_order_vendor_day", "vendor_id", "visit_on"),
         Index("ix_work_order_elder_day", "elder_id", "visit_on"),
+        Index("ix_work_order_state", "state", "visit_on"),
     )
 
     id: Mapped[str] = mapped_column(ID, primary_key=True, default=new_id)
@@ -96,8 +99,11 @@ class WorkOrder(Base):
     price_fen: Mapped[int]
     service_s: Mapped[int]
     crew: Mapped[int]
+    quantity: Mapped[int] = mapped_column(default=1)
+    category_code: Mapped[str] = mapped_column(String(4))
     skill_code: Mapped[str] = mapped_column(String(10))
     mode: Mapped[str] = mapped_column(String(10))
+    time_class: Mapped[str] = mapped_column(String(20))
     is_stop: Mapped[bool]
     priority: Mapped[int] = mapped_column(default=1)
     lat: Mapped[float] = mapped_column(Float)
