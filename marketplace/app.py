@@ -50,6 +50,9 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None) 
         version="1",
         instance_path=str(settings.instance.resolve()),
         static_folder=None,
+        template_folder="web/templates",
+        json_errors=False,
+        docs_path=None,
     )
     app.config.update(
         SECRET_KEY=settings.secret("secret_key"),

@@ -28,6 +28,8 @@ class Settings(BaseSettings):
     web_workers: int = Field(default=2, ge=1, le=64)
     secure_cookies: bool = False
     demo: bool = False
+    second_factor: bool | None = None
+    staff_idle_minutes: int = Field(default=30, ge=1, le=720)
     tianditu_key: str | None = None
 
     model_config["populate_by_name"] = True
@@ -45,6 +47,11 @@ class Settings(BaseSettings):
     def sqlalchemy_url(self) -> str:
         """Return the database to use: ``DATABASE_URL``, else one SQLite file under the instance folder."""
         return self.database_url or f"sqlite:///{(self.instance / 'nuanju.sqlite3').resolve()}"
+
+    @property
+    def second_factor_wanted(self) -> bool:
+        """Return whether staff must give a code: as configured, else everywhere but in the demo."""
+        return not self.demo if self.second_factor is None else self.second_factor
 
     def secret(self, name: str) -> str:
         """Return a configured secret, or one made once and kept in the instance folder (mode 600).

@@ -8,8 +8,14 @@ from flask_security.core import RoleMixin, UserMixin
 from sqlalchemy import JSON, Boolean, ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from marketplace.kernel.actor import Role
 from marketplace.kernel.db import ID, Base, Instant
 from marketplace.kernel.ids import new_id
+
+STAFF = frozenset(
+    {Role.HOTLINE, Role.COMMUNITY, Role.VENDOR, Role.STREET, Role.BUREAU, Role.AUDITOR}
+)
+"""Roles that see other people's data at a desk: a second factor, and an end after idle minutes."""
 
 
 class AccountRole(Base):
@@ -65,3 +71,13 @@ class Account(Base, UserMixin):  # type: ignore[misc]
     town_code: Mapped[str | None] = mapped_column(String(9))
 
     roles: Mapped[list[RoleRow]] = relationship(secondary="account_role", lazy="selectin")
+
+    def check_tf_required(
+        self, tf_setup_methods: list[tuple[str, str]], tf_fresh: bool
+    ) -> tuple[bool, list[tuple[str, str]]]:
+        """Ask staff always, and whoever set a second factor up, for its code."""
+        return self.check_tf_required_setup() or bool(tf_setup_methods), tf_setup_methods
+
+    def check_tf_required_setup(self) -> bool:
+        """Return whether this account may not go without a second factor."""
+        return any(role.name in STAFF for role in self.roles)

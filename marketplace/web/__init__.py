@@ -5,11 +5,22 @@ from __future__ import annotations
 from apiflask import APIFlask
 from flask_sqlalchemy import SQLAlchemy
 
+from marketplace.web import assets, auth, errors, formats, headers, i18n, pages
+
 
 def register(app: APIFlask, db: SQLAlchemy) -> None:
     """Add every route of the product to the application."""
+    settings = app.extensions["settings"]
+    i18n.register(app)
+    formats.register(app)
+    assets.register(app, settings.instance)
+    headers.register(app, settings)
+    errors.register(app)
+    auth.register(app, db, settings)
+    pages.register(app, db)
 
     @app.get("/healthz")
+    @auth.public
     def healthz() -> dict[str, str]:
         """Say that the process answers."""
         return {"status": "ok"}

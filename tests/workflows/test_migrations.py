@@ -56,7 +56,9 @@ def _triggers(engine) -> dict[str, str]:
 
 def test_migrations_and_models_are_one(empty_url, tmp_path):
     app = create_app(
-        Settings(database_url=empty_url, instance=tmp_path / "i", secret_key="s" * 40, data_key="d" * 40)
+        Settings(
+            database_url=empty_url, instance=tmp_path / "i", secret_key="s" * 40, data_key="d" * 40
+        )
     )
     with app.app_context():
         upgrade()

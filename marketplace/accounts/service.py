@@ -1,0 +1,88 @@
+"""Make accounts. Passwords are hashed by Flask-Security, so an application must be there."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from flask_security.utils import hash_password
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from marketplace.accounts.models import Account, AccountRole, RoleRow
+from marketplace.kernel.actor import Role
+from marketplace.kernel.errors import BadInput
+from marketplace.kernel.ids import new_id
+
+LEAST_PASSWORD = 10
+"""Characters of the shortest password that is taken."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewAccount:
+    """A person who shall sign in, and the scope of the role (see ``Actor``)."""
+
+    username: str
+    display_name: str
+    role: Role
+    elder_id: str | None = None
+    vendor_id: str | None = None
+    caregiver_id: str | None = None
+    district_code: str | None = None
+    town_code: str | None = None
+
+
+def ensure_roles(session: Session) -> None:
+    """Add the roles that are not there yet."""
+    known = set(session.scalars(select(RoleRow.name)))
+    fresh = [r.value for r in Role if r is not Role.SYSTEM and r.value not in known]
+    if fresh:
+        session.execute(insert(RoleRow), [{"id": name, "name": name} for name in fresh])
+
+
+def create_accounts(
+    session: Session, accounts: Iterable[NewAccount], *, password: str
+) -> dict[str, str]:
+    """Add accounts that share one first password; return user name -> account id.
+
+    Names that exist are left as they are and returned too, so a second run changes nothing.
+    Raises ``BadInput`` where the password is too short.
+    """
+    if len(password) < LEAST_PASSWORD:
+        raise BadInput(field="password", value="", expected=f">= {LEAST_PASSWORD}")
+    wanted = {a.username.strip().lower(): a for a in accounts}
+    ensure_roles(session)
+    known = session.execute(
+        select(Account.username, Account.id).where(Account.username.in_(wanted))
+    ).all()
+    found: dict[str, str] = {row.username: row.id for row in known}
+    fresh = {name: new_id() for name in wanted if name not in found}
+    if fresh:
+        # One hash for all: they share the password until each changes it.
+        hashed = hash_password(password)
+        session.execute(insert(Account), [_row(wanted[n], n, fresh[n], hashed) for n in fresh])
+        session.execute(
+            insert(AccountRole),
+            [{"account_id": i, "role_id": wanted[n].role.value} for n, i in fresh.items()],
+        )
+    return found | fresh
+
+
+def _row(new: NewAccount, username: str, account_id: str, hashed: str) -> dict[str, object]:
+    return {
+        "id": account_id,
+        "username": username,
+        "email": f"{username}@accounts.invalid",
+        "display_name": new.display_name,
+        "password": hashed,
+        "active": True,
+        "fs_uniquifier": uuid.uuid4().hex,
+        "fs_token_uniquifier": uuid.uuid4().hex,
+        "login_count": 0,
+        "elder_id": new.elder_id,
+        "vendor_id": new.vendor_id,
+        "caregiver_id": new.caregiver_id,
+        "district_code": new.district_code,
+        "town_code": new.town_code,
+    }

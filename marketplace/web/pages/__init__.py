@@ -1,0 +1,15 @@
+"""The pages: one module for each desk."""
+
+from __future__ import annotations
+
+from apiflask import APIFlask
+from flask_sqlalchemy import SQLAlchemy
+
+from marketplace.web.pages import frame, session
+
+
+def register(app: APIFlask, db: SQLAlchemy) -> None:
+    """Add the pages to the application."""
+    frame.register(app)
+    for module in (session,):
+        app.register_blueprint(module.bp)

@@ -1,0 +1,115 @@
+"""What stands around every page: who is signed in, the way to the other pages, type size, language."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from apiflask import APIFlask
+from flask import current_app, request, url_for
+from flask_babel import lazy_gettext as _l
+from flask_login import current_user
+
+from marketplace.accounts.demo import DEMO_PASSWORD, DEMO_ROLES
+from marketplace.config import Settings
+from marketplace.kernel.actor import Role
+from marketplace.web.words import ROLES, STATES
+
+NAV: dict[Role, list[tuple[str, Any]]] = {}
+"""Endpoint and word of each entry of a role's main navigation."""
+
+HOME: dict[Role, str] = {}
+"""The endpoint of a role's first page."""
+
+_DEMO_SEES: dict[str, Any] = {
+    "elder": _l("who comes, what is left, order again"),
+    "family": _l("the same, for a parent in another city"),
+    "hotline": _l("one screen, by keyboard"),
+    "community": _l("order on behalf, with the authority recorded"),
+    "vendor": _l("today's offers, people, money"),
+    "caregiver": _l("only the next visit, works without a signal"),
+    "street": _l("its own streets"),
+    "bureau": _l("five numbers and what needs a person"),
+    "auditor": _l("any fen back to the visit, read only"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NavItem:
+    """One entry of the main navigation."""
+
+    url: str
+    word: str
+    here: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Me:
+    """Who is signed in, as the top bar shows it."""
+
+    name: str
+    role: Role
+    role_word: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Type size and contrast, as chosen on this device."""
+
+    larger: bool
+    high: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DemoRole:
+    """One sign-in of a demonstration."""
+
+    name: str
+    word: str
+    sees: str
+
+
+def home_of(role: Role) -> str:
+    """Return the address of a role's first page."""
+    return url_for(HOME[role])
+
+
+def signed_in_role() -> Role | None:
+    """Return the role of who is signed in."""
+    if not current_user.is_authenticated:
+        return None
+    names = {row.name for row in current_user.roles}
+    return next((r for r in Role if r.value in names), None)
+
+
+def register(app: APIFlask) -> None:
+    """Give every template the frame's values."""
+    app.context_processor(_frame)
+
+
+def _frame() -> dict[str, Any]:
+    settings: Settings = current_app.extensions["settings"]
+    role = signed_in_role()
+    chosen = request.cookies.get("look", "").split("-")
+    frame: dict[str, Any] = {
+        "look": Look(larger="larger" in chosen, high="high" in chosen),
+        "me": None,
+        "nav": [],
+        "state_word": STATES.__getitem__,
+        "demo_roles": [],
+        "demo_password": DEMO_PASSWORD,
+    }
+    if role is not None:
+        word = str(ROLES[role.value])
+        frame["me"] = Me(name=current_user.display_name, role=role, role_word=word, place=word)
+        frame["nav"] = [
+            NavItem(url=url_for(endpoint), word=str(text), here=endpoint == request.endpoint)
+            for endpoint, text in NAV.get(role, [])
+        ]
+    elif settings.demo:
+        frame["demo_roles"] = [
+            DemoRole(name=r.value, word=str(ROLES[r.value]), sees=str(_DEMO_SEES[r.value]))
+            for r in DEMO_ROLES
+        ]
+    return frame
