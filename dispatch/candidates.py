@@ -28,6 +28,7 @@ Array = np.ndarray
 LADDER = ("skill", "allowed", "vendor", "circle", "shift")
 # Pairs of task and base looked at together, so that memory stays at some hundred megabytes.
 _PAIRS_AT_ONCE = 400_000
+_PEOPLE_AT_ONCE = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +122,15 @@ class _Filter:
             [[need <= has for has in self.skill_sets] for need in self.needs], dtype=bool
         ).reshape(len(self.needs), len(self.skill_sets))
         number = {vendor: at for at, vendor in enumerate(self.vendors)}
+        # Which vendors each distinct set holds; and the same as sorted keys, set x vendors + vendor.
         self.wanted = [
-            None
+            np.arange(len(number))
             if asked is None
-            else np.array(sorted(number[v] for v in asked if v in number), int)
+            else np.array(sorted(number[v] for v in asked if v in number), dtype=np.int64)
             for asked in self.asked
         ]
+        keys = [at * len(number) + wanted for at, wanted in enumerate(self.wanted)]
+        self.asks = np.concatenate([*keys, np.empty(0, dtype=np.int64)])
         self.load_place = np.array([-1 if t.load is None else t.load.place for t in tasks], int)
         for name in ("ready_s", "hold_s", "units"):
             values = [0 if t.load is None else getattr(t.load, name) for t in tasks]
@@ -136,15 +140,20 @@ class _Filter:
     def _read_names(self) -> None:
         """Collect who is shut out by name: forbidden, or not among those who are settled."""
         index = self.problem.caregiver_index
-        self.only: dict[int, Array] = {}
+        settled: list[int] = []
+        named: list[int] = []
         pairs: list[int] = []
         n = max(1, len(self.problem.caregivers))
         for at, task in enumerate(self.tasks):
             pairs.extend(at * n + index[name] for name in task.forbidden if name in index)
             if task.fixed is not None and len(task.fixed.caregivers) == task.crew:
-                known = [index[name] for name in task.fixed.caregivers if name in index]
-                self.only[at] = np.array(sorted(known), dtype=np.int64)
-        self.shut_out = np.array(sorted(pairs), dtype=np.int64)
+                settled.append(at)
+                named.extend(at * n + index[i] for i in task.fixed.caregivers if i in index)
+        self.settled = np.zeros(len(self.tasks), dtype=bool)
+        self.settled[settled] = True
+        # Both are sorted keys, task x number of caregivers + caregiver.
+        self.named = np.unique(np.array(named, dtype=np.int64))
+        self.shut_out = np.unique(np.array(pairs, dtype=np.int64))
 
     def run(self) -> Candidates:
         n = len(self.tasks)
@@ -180,12 +189,7 @@ class _Filter:
         both, which = np.unique(
             np.stack([self.needs_of, self.asked_of]), axis=1, return_inverse=True
         )
-        wanted = [
-            by_vendor[need].sum()
-            if self.wanted[asked] is None
-            else by_vendor[need, self.wanted[asked]].sum()
-            for need, asked in both.T
-        ]
+        wanted = [by_vendor[need, self.wanted[asked]].sum() for need, asked in both.T]
         counts[:, 2] = np.array(wanted, dtype=np.int64)[which.ravel()]
         n = len(self.problem.caregivers)
         task, who = self.shut_out // n, self.shut_out % n
@@ -193,28 +197,18 @@ class _Filter:
         np.subtract.at(counts[:, 1], task[able], 1)
         able &= self._asked(task, who)
         np.subtract.at(counts[:, 2], task[able], 1)
-        for at, who in self.only.items():
-            task = np.full(len(who), at)
-            able = self.can[self.needs_of[task], self.skill_of[who]]
-            able &= ~np.isin(task * n + who, self.shut_out)
-            counts[at, 1] = able.sum()
-            counts[at, 2] = (able & self._asked(task, who)).sum()
+        counts[self.settled, 1:] = 0
+        task, who = self.named // n, self.named % n
+        able = self.can[self.needs_of[task], self.skill_of[who]]
+        able &= ~_among(self.named, self.shut_out)
+        np.add.at(counts[:, 1], task[able], 1)
+        able &= self._asked(task, who)
+        np.add.at(counts[:, 2], task[able], 1)
         return counts
 
     def _asked(self, task: Array, who: Array) -> Array:
         """Return for each pair whether the caregiver's vendor is one that the task asks for."""
-        result = np.ones(len(task), dtype=bool)
-        asked = self.asked_of[task]
-        # Every set of vendors met here gets one row of a table over all vendors.
-        sets, row = np.unique(asked, return_inverse=True)
-        table = np.ones((len(sets), len(self.vendors)), dtype=bool)
-        for at, number in enumerate(sets):
-            if self.wanted[number] is not None:
-                table[at] = False
-                table[at, self.wanted[number]] = True
-        if len(task):
-            result = table[row.ravel(), self.vendor_of[who]]
-        return result
+        return _among(self.asked_of[task] * len(self.vendors) + self.vendor_of[who], self.asks)
 
     def _in_circle(self) -> Iterator[tuple[Array, Array, Array]]:
         """Yield (task, base, seconds) of all pairs within the circle, tasks ascending."""
@@ -227,7 +221,7 @@ class _Filter:
             for at in range(0, n, step):
                 block = self.travel.block(self.bases, self.place[at : at + step]).T
                 task, base = np.nonzero(block <= circle)
-                yield task + at, base, block[task, base]
+                yield from self._split(task + at, base, block[task, base])
             return
         model = self.problem.travel
         spots = Spots.of(self.problem.places.coordinates)
@@ -247,7 +241,22 @@ class _Filter:
             base = np.concatenate([np.array(each, dtype=np.int64) for each in lists])
             seconds = self.travel.pairs(self.bases[base], self.place[task])
             inside = seconds <= circle
-            yield task[inside], base[inside], seconds[inside]
+            yield from self._split(task[inside], base[inside], seconds[inside])
+            start = end
+
+    def _split(
+        self, task: Array, base: Array, seconds: Array
+    ) -> Iterator[tuple[Array, Array, Array]]:
+        """Yield the pairs again, cut between tasks so that few enough people stand behind each."""
+        people = np.cumsum(self.base_first[base + 1] - self.base_first[base])
+        start = 0
+        while start < len(task):
+            done = people[start - 1] if start else 0
+            end = int(np.searchsorted(people, done + _PEOPLE_AT_ONCE, "right"))
+            if end < len(task):
+                whole = int(np.searchsorted(task, task[end], "left"))
+                end = whole if whole > start else int(np.searchsorted(task, task[start], "right"))
+            yield task[start:end], base[start:end], seconds[start:end]
             start = end
 
     def _people(self, task: Array, base: Array, go: Array) -> tuple[Array, Array, Array]:
@@ -263,14 +272,9 @@ class _Filter:
         n = len(self.problem.caregivers)
         keep = self.can[self.needs_of[task], self.skill_of[who]]
         keep &= self._asked(task, who)
-        if len(self.shut_out):
-            key = task * n + who
-            at = np.minimum(np.searchsorted(self.shut_out, key), len(self.shut_out) - 1)
-            keep &= self.shut_out[at] != key
-        if self.only:
-            settled = np.isin(task, np.fromiter(self.only, dtype=np.int64))
-            for at in np.flatnonzero(settled & keep):
-                keep[at] = who[at] in self.only[int(task[at])]
+        keys = task * n + who
+        keep &= ~_among(keys, self.shut_out)
+        keep &= ~self.settled[task] | _among(keys, self.named)
         return keep
 
     def _fits(self, task: Array, who: Array, go: Array, back: Array) -> tuple[Array, Array]:
@@ -322,6 +326,15 @@ def _starts(task: Task) -> tuple[tuple[int, int], ...]:
     start = task.fixed.start_s
     inside = any(opens <= start <= closes for opens, closes in task.windows)
     return ((start, start),) if inside else ()
+
+
+def _among(keys: Array, chosen: Array) -> Array:
+    """Return for each key whether it is among ``chosen``, which is sorted."""
+    if not len(chosen):
+        return np.zeros(len(keys), dtype=bool)
+    at = np.searchsorted(chosen, keys)
+    at[at == len(chosen)] = 0
+    return chosen[at] == keys
 
 
 def _numbered(values: Sequence[object]) -> tuple[list, Array]:
