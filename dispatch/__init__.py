@@ -59,7 +59,7 @@ _LATER = {
     "explain": "dispatch.explain",
     "feasible_starts": "dispatch.live",
     "insert": "dispatch.live",
-    "plan_cost": "dispatch.check",
+    "plan_cost": "dispatch.cost",
     "repair": "dispatch.live",
     "solve": "dispatch.planner",
 }
