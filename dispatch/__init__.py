@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from dispatch.check import Violation, check
+from dispatch.cost import plan_cost
 from dispatch.errors import BadInput, BadPlan, BadProblem, UnknownName
 from dispatch.io import (
     plan_from_json,
@@ -49,17 +51,13 @@ from dispatch.plan import (
 __version__ = "1.0.0"
 
 # Loading the compiler and the solvers takes seconds, reading a plan does not: what stands here is
-# imported when it is first asked for (PEP 562).
+# imported when it is first asked for (PEP 562). `dispatch.bound` is not among them, because the name
+# of a module that is loaded later would take the function's place.
 _LATER = {
-    "Violation": "dispatch.check",
-    "bound": "dispatch.bound",
     "cancel": "dispatch.live",
-    "check": "dispatch.check",
     "delay": "dispatch.live",
-    "explain": "dispatch.explain",
     "feasible_starts": "dispatch.live",
     "insert": "dispatch.live",
-    "plan_cost": "dispatch.cost",
     "repair": "dispatch.live",
     "solve": "dispatch.planner",
 }
@@ -85,8 +83,11 @@ __all__ = [
     "TravelModel",
     "Unassigned",
     "UnknownName",
+    "Violation",
     "Weights",
     "WouldHelp",
+    "check",
+    "plan_cost",
     "plan_from_json",
     "plan_to_json",
     "problem_from_json",
