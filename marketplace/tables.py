@@ -7,8 +7,22 @@ from marketplace.kernel import audit, outbox
 from marketplace.kernel import commands as command_keys
 from marketplace.kernel.db import Base
 from marketplace.orders import models as orders
+from marketplace.settlement import models as settlement
 from marketplace.visits import models as visits
+from marketplace.vouchers import models as vouchers
 from vendors import models as vendors
 
-MODULES = (accounts, catalogue, elders, audit, command_keys, outbox, orders, visits, vendors)
+MODULES = (
+    accounts,
+    catalogue,
+    elders,
+    audit,
+    command_keys,
+    outbox,
+    orders,
+    settlement,
+    visits,
+    vouchers,
+    vendors,
+)
 TABLES = Base.metadata.tables

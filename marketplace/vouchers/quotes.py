@@ -1,0 +1,421 @@
+"""What an order would cost each payer, read from the balances in force; nothing is written.
+
+A month whose grants have not run yet is quoted as the programmes say (``expected``): the shares are
+promised to the elder and held when the month's grants are released.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from marketplace.kernel.clock import Period
+from marketplace.kernel.facts import Facts
+from marketplace.vouchers import programmes
+from marketplace.vouchers.eligibility import best_of_slots
+from marketplace.vouchers.models import (
+    Entitlement,
+    GrantRun,
+    LedgerAccount,
+    PriceShare,
+    PriceSplit,
+)
+from marketplace.vouchers.programmes import OWN, Terms
+from marketplace.vouchers.split import Balance, Bought, ServiceVersionLike, Share, split
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a programme pays nothing for this service, or how much. ``reason`` is a stable code.
+
+    ``pays``, ``not_covered``, ``used_up``, ``less_than_a_step``, ``paid_before`` (an earlier payer
+    took all).
+    """
+
+    programme_code: str
+    tier: str
+    reason: str
+    fen: int = 0
+    minutes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DayPurse:
+    """How a day account is opened: ``amount`` is moved to it from the month's entitlement."""
+
+    account_id: str
+    entitlement_id: str
+    amount: int
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """Who would pay what, and what is left of each programme afterwards (fen or minutes)."""
+
+    elder_id: str
+    district_code: str
+    on: date
+    price_fen: int
+    minutes: int
+    shares: tuple[Share, ...]
+    left_after: dict[str, int]
+    explanations: tuple[Explanation, ...]
+    expected: bool
+    days: tuple[DayPurse, ...] = ()
+
+    @property
+    def own_fen(self) -> int:
+        """Return what the elder pays."""
+        return sum(s.fen for s in self.shares if s.programme_code == OWN)
+
+    @property
+    def period(self) -> Period:
+        """Return the month of use: that of the service's start."""
+        return Period.of(self.on)
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteRequest:
+    """One service for one elder on one date. ``facts`` are needed for a month not yet granted."""
+
+    elder_id: str
+    service_version: ServiceVersionLike
+    on: date
+    district_code: str
+    quantity: int = 1
+    facts: Facts | None = None
+
+
+@dataclass(slots=True)
+class _Purse:
+    """An entitlement's balance while a list of quotes uses it up."""
+
+    account_id: str
+    terms: Terms
+    tier: str
+    left: int
+    valid_from: date
+    ends_on: date
+    expected: bool
+    days: dict[date, int] = field(default_factory=dict)
+    open_days: set[date] = field(default_factory=set)
+
+
+def quote(
+    session: Session,
+    *,
+    elder_id: str,
+    service_version: ServiceVersionLike,
+    on: date,
+    district_code: str,
+    quantity: int = 1,
+    facts: Facts | None = None,
+) -> Quote:
+    """Return who would pay what for ``quantity`` of a service on a date; reads only."""
+    request = QuoteRequest(
+        elder_id=elder_id,
+        service_version=service_version,
+        on=on,
+        district_code=district_code,
+        quantity=quantity,
+        facts=facts,
+    )
+    return quote_many(session, [request])[0]
+
+
+def quote_many(session: Session, requests: Sequence[QuoteRequest]) -> list[Quote]:
+    """Return the quotes of a list, each seeing what the ones before it would leave."""
+    purses = _load(session, requests)
+    return [_quote(request, purses[request.elder_id]) for request in requests]
+
+
+def _quote(request: QuoteRequest, purses: list[_Purse]) -> Quote:
+    bought = Bought.of(request.service_version, request.quantity)
+    price = request.service_version.price_fen * request.quantity
+    order = programmes.settings_on(request.on).order
+    in_force = [p for p in purses if p.valid_from <= request.on <= p.ends_on]
+    balances: dict[str, tuple[_Purse, Balance]] = {}
+    explanations: list[Explanation] = []
+    for purse in in_force:
+        balance = _balance(purse, bought, request.on, request.elder_id)
+        if balance is None:
+            explanations.append(Explanation(purse.terms.code, purse.tier, "not_covered"))
+        elif balance.left <= 0:
+            explanations.append(Explanation(purse.terms.code, purse.tier, "used_up"))
+        else:
+            balances[balance.account_id] = (purse, balance)
+    shares = split(price, bought, [b for _, b in balances.values()], order)
+    paid = {s.account_id: s for s in shares}
+    days: list[DayPurse] = []
+    for account_id, (purse, balance) in balances.items():
+        share = paid.get(account_id)
+        explanations.append(_explain(purse, balance, share, shares))
+        if share is not None:
+            days.extend(_take(purse, share, request.on))
+    return Quote(
+        elder_id=request.elder_id,
+        district_code=request.district_code,
+        on=request.on,
+        price_fen=price,
+        minutes=bought.minutes,
+        shares=shares,
+        left_after=_left(in_force),
+        explanations=tuple(explanations),
+        expected=any(balances[s.account_id][0].expected for s in shares if s.account_id),
+        days=tuple(days),
+    )
+
+
+def _left(purses: Iterable[_Purse]) -> dict[str, int]:
+    left: dict[str, int] = {}
+    for purse in purses:
+        left[purse.terms.code] = left.get(purse.terms.code, 0) + purse.left
+    return left
+
+
+def _explain(
+    purse: _Purse, balance: Balance, share: Share | None, shares: Sequence[Share]
+) -> Explanation:
+    if share:
+        return Explanation(purse.terms.code, purse.tier, "pays", share.fen, share.minutes)
+    has_own_part = any(s.programme_code == OWN for s in shares)
+    reason = "paid_before"
+    if has_own_part:
+        reason = "paid_before" if balance.kind == "in_kind" else "less_than_a_step"
+    return Explanation(purse.terms.code, purse.tier, reason)
+
+
+def _balance(purse: _Purse, bought: Bought, on: date, elder_id: str) -> Balance | None:
+    terms = purse.terms
+    covers = terms.services.cover(
+        code=bought.code,
+        category=bought.category,
+        unit=bought.unit,
+        mode=bought.mode,
+        subsidised=bought.subsidised,
+    )
+    if not covers:
+        return None
+    percent = 0
+    if terms.kind == "rate":
+        fit = [r.percent for r in terms.rates if bought.code in r.codes]
+        fit = fit or [r.percent for r in terms.rates if bought.mode in r.modes]
+        if not fit:
+            return None
+        percent = max(fit)
+    tier = terms.tier(purse.tier)
+    account_id, left = purse.account_id, purse.left
+    if terms.items_per_day:
+        account_id = day_account(terms.code, elder_id, on)
+        left = purse.days.get(on, min(tier.per_item_fen * terms.items_per_day, purse.left))
+    return Balance(
+        programme_code=terms.code,
+        slot=terms.slot,
+        kind=terms.kind,
+        left=left,
+        account_id=account_id,
+        ends_on=purse.ends_on,
+        programme_version=terms.valid_from,
+        tier=purse.tier,
+        rate_fen_per_hour=terms.rate_fen_per_hour,
+        block_min=terms.block_min,
+        percent=percent,
+        per_item_fen=tier.per_item_fen,
+        step_fen=terms.step_fen,
+    )
+
+
+def day_account(programme_code: str, elder_id: str, on: date) -> str:
+    """Return the id of the account that holds what one day may use of a programme."""
+    return f"day:{programme_code}:{elder_id}:{on.isoformat()}"
+
+
+def _take(purse: _Purse, share: Share, on: date) -> list[DayPurse]:
+    """Use up what a share takes; return how its day account is opened, where there is one."""
+    amount = share.minutes or share.fen
+    if not purse.terms.items_per_day:
+        purse.left -= amount
+        return []
+    opened = []
+    if on not in purse.days:
+        tier = purse.terms.tier(purse.tier)
+        purse.days[on] = min(tier.per_item_fen * purse.terms.items_per_day, purse.left)
+        purse.left -= purse.days[on]
+    opened.append(
+        DayPurse(
+            account_id=share.account_id,
+            entitlement_id=purse.account_id,
+            amount=purse.days[on],
+            is_open=on in purse.open_days,
+        )
+    )
+    purse.days[on] -= amount
+    if opened[0].is_open:
+        return []
+    return opened
+
+
+def _load(session: Session, requests: Sequence[QuoteRequest]) -> dict[str, list[_Purse]]:
+    purses: dict[str, list[_Purse]] = {r.elder_id: [] for r in requests}
+    if not requests:
+        return purses
+    first, last = min(r.on for r in requests), max(r.on for r in requests)
+    elders = sorted(purses)
+    account = LedgerAccount
+    for start in range(0, len(elders), 2000):
+        rows = session.execute(
+            select(
+                Entitlement,
+                account.credits_posted - account.debits_posted - account.debits_pending,
+            )
+            .join(account, account.id == Entitlement.account_id)
+            .where(
+                Entitlement.elder_id.in_(elders[start : start + 2000]),
+                Entitlement.valid_from <= last,
+                Entitlement.ends_on >= first,
+            )
+            .order_by(Entitlement.account_id)
+        )
+        for e, left in rows:
+            terms = programmes.terms_of(e.programme_code, e.programme_version, e.district_code)
+            purses[e.elder_id].append(
+                _Purse(e.account_id, terms, e.tier, left, e.valid_from, e.ends_on, False)
+            )
+    _load_days(session, purses, first, last)
+    _load_expected(session, requests, purses)
+    return purses
+
+
+def _load_days(session: Session, purses: dict[str, list[_Purse]], first: date, last: date) -> None:
+    elders = sorted(e for e, of in purses.items() if any(p.terms.items_per_day for p in of))
+    a = LedgerAccount
+    for start in range(0, len(elders), 2000):
+        for row in session.execute(
+            select(
+                a.programme_code,
+                a.elder_id,
+                a.period,
+                a.credits_posted - a.debits_posted - a.debits_pending,
+            ).where(
+                a.kind == "day",
+                a.elder_id.in_(elders[start : start + 2000]),
+                a.period >= first.isoformat(),
+                a.period <= last.isoformat(),
+            )
+        ):
+            day = date.fromisoformat(row[2])
+            for purse in purses[row[1]]:
+                if purse.terms.code == row[0] and purse.valid_from <= day <= purse.ends_on:
+                    purse.days[day] = row[3]
+                    purse.open_days.add(day)
+
+
+def entitlement_account(slot: str, elder_id: str, period: Period | str, sequence: int = 0) -> str:
+    """Return the id of the account of an elder's entitlement of a slot for a month."""
+    tail = f":{sequence}" if sequence else ""
+    return f"ent:{slot}:{elder_id}:{period}{tail}"
+
+
+def _load_expected(
+    session: Session, requests: Sequence[QuoteRequest], purses: dict[str, list[_Purse]]
+) -> None:
+    asked = {(r.elder_id, Period.of(r.on)): r for r in requests if r.facts is not None}
+    if not asked:
+        return
+    periods = sorted({str(p) for _, p in asked})
+    granted = set(
+        session.execute(
+            select(GrantRun.period, GrantRun.district_code).where(
+                GrantRun.state == "released", GrantRun.period.in_(periods)
+            )
+        ).tuples()
+    )
+    fresh: dict[str, _Purse] = {}
+    for (elder_id, period), request in asked.items():
+        if (str(period), request.district_code) in granted or request.facts is None:
+            continue
+        have = {
+            p.terms.slot
+            for p in purses[elder_id]
+            if p.account_id == entitlement_account(p.terms.slot, elder_id, period)
+        }
+        in_force = [
+            t
+            for t in programmes.all_terms(period.first, request.district_code)
+            if t.grant in ("monthly", "outside") and t.slot not in have
+        ]
+        for terms, tier in best_of_slots(in_force, request.facts):
+            account_id = entitlement_account(terms.slot, elder_id, period)
+            purse = _Purse(
+                account_id,
+                terms,
+                tier.name,
+                tier.amount,
+                period.first,
+                terms.ends_on(period),
+                True,
+            )
+            fresh[account_id] = purse
+            purses[elder_id].append(purse)
+    _deduct_promised(session, fresh)
+
+
+def _deduct_promised(session: Session, fresh: dict[str, _Purse]) -> None:
+    """Take off what other work orders were promised from grants that have not run."""
+    if not fresh:
+        return
+    by_elder: dict[str, list[_Purse]] = defaultdict(list)
+    for purse in fresh.values():
+        by_elder[purse.account_id.split(":")[2]].append(purse)
+    elders = sorted(by_elder)
+    for start in range(0, len(elders), 2000):
+        for row in session.execute(
+            select(
+                PriceShare.account_id,
+                PriceShare.programme_code,
+                PriceSplit.elder_id,
+                PriceSplit.use_on,
+                func.sum(PriceShare.fen),
+                func.sum(PriceShare.minutes),
+            )
+            .join(
+                PriceSplit,
+                (PriceSplit.work_order_id == PriceShare.work_order_id)
+                & (PriceSplit.revision == PriceShare.revision),
+            )
+            .where(
+                PriceSplit.state == "expected",
+                PriceSplit.elder_id.in_(elders[start : start + 2000]),
+            )
+            .group_by(
+                PriceShare.account_id,
+                PriceShare.programme_code,
+                PriceSplit.elder_id,
+                PriceSplit.use_on,
+            )
+        ):
+            purse = fresh.get(row[0])
+            if purse is not None:
+                purse.left -= int(row[5]) if purse.terms.unit == "minutes" else int(row[4])
+                continue
+            for purse in by_elder[row[2]]:
+                if (
+                    purse.terms.items_per_day
+                    and purse.terms.code == row[1]
+                    and purse.valid_from <= row[3] <= purse.ends_on
+                ):
+                    _promise_day(purse, row[3], int(row[4]))
+
+
+def _promise_day(purse: _Purse, on: date, fen: int) -> None:
+    if on not in purse.days:
+        tier = purse.terms.tier(purse.tier)
+        purse.days[on] = min(tier.per_item_fen * purse.terms.items_per_day, purse.left)
+        purse.left -= purse.days[on]
+    purse.days[on] -= fen
