@@ -35,7 +35,9 @@ def statements(table: str, *, columns: Sequence[str], deletable: bool) -> dict[s
             f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} "
             "FOR EACH ROW EXECUTE FUNCTION nuanju_refuse_change()"
         )
-        sqlite.append(f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} BEGIN {refuse}; END")
+        sqlite.append(
+            f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} BEGIN {refuse}; END"
+        )
     return {"postgresql": postgres, "sqlite": sqlite}
 
 

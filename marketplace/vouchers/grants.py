@@ -80,19 +80,42 @@ def fen_of(grant: Grant, terms: Terms) -> int:
     return terms.fen_of_minutes(grant.amount) if grant.unit == "minutes" else grant.amount
 
 
-def already_granted(session: Session, period: Period, elders: Sequence[str]) -> set[tuple[str, str]]:
+def already_granted(
+    session: Session, period: Period, elders: Sequence[str]
+) -> set[tuple[str, str]]:
     """Return (elder, slot) of the month's own grants that exist."""
     found: set[tuple[str, str]] = set()
     for start in range(0, len(elders), 5000):
-        found.update(
-            session.execute(
-                select(Entitlement.elder_id, Entitlement.slot).where(
-                    Entitlement.period == str(period),
-                    Entitlement.sequence == 0,
-                    Entitlement.elder_id.in_(elders[start : start + 5000]),
-                )
-            ).tuples()
+        rows = session.execute(
+            select(Entitlement.elder_id, Entitlement.slot).where(
+                Entitlement.period == str(period),
+                Entitlement.sequence == 0,
+                Entitlement.elder_id.in_(elders[start : start + 5000]),
+            )
         )
+        found.update((elder_id, slot) for elder_id, slot in rows)
+    return found
+
+
+def granted_in(
+    session: Session, period: Period, elders: Sequence[str]
+) -> dict[tuple[str, str], tuple[str, int]]:
+    """Return (elder, slot) -> (programme, amount) of a month's own grants."""
+    found: dict[tuple[str, str], tuple[str, int]] = {}
+    for start in range(0, len(elders), 5000):
+        for row in session.execute(
+            select(
+                Entitlement.elder_id,
+                Entitlement.slot,
+                Entitlement.programme_code,
+                Entitlement.granted,
+            ).where(
+                Entitlement.period == str(period),
+                Entitlement.sequence == 0,
+                Entitlement.elder_id.in_(elders[start : start + 5000]),
+            )
+        ):
+            found[(row[0], row[1])] = (row[2], row[3])
     return found
 
 
@@ -116,9 +139,7 @@ def write_grants(
     if not fresh:
         return 0
     terms = {
-        g.programme_code: programmes.terms_of(
-            g.programme_code, g.programme_version, district_code
-        )
+        g.programme_code: programmes.terms_of(g.programme_code, g.programme_version, district_code)
         for g in fresh
     }
     sources = _open_sources(session, terms, fresh, period, district_code, run_id, at)

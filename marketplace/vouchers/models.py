@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     CheckConstraint,
     ForeignKey,
@@ -240,6 +242,7 @@ class PriceSplit(Base):
 
     ``state``: ``expected`` (the month's grants have not run: shares are promised, nothing is held),
     ``held``, ``captured``, ``released``, ``reversed``. ``period`` is the month of the service's start.
+    ``sold`` keeps the service facts that shaped the shares, so that a split can be made again.
     """
 
     __tablename__ = "price_split"
@@ -260,6 +263,7 @@ class PriceSplit(Base):
     use_on: Mapped[date]
     price_fen: Mapped[int] = mapped_column(BigInteger)
     minutes: Mapped[int]
+    sold: Mapped[dict[str, Any]] = mapped_column(JSON)
     state: Mapped[str] = mapped_column(String(10))
     at: Mapped[datetime] = mapped_column(Instant)
 

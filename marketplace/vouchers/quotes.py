@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -67,6 +68,7 @@ class Quote:
     left_after: dict[str, int]
     explanations: tuple[Explanation, ...]
     expected: bool
+    sold: dict[str, Any] = field(default_factory=dict)
     days: tuple[DayPurse, ...] = ()
 
     @property
@@ -168,6 +170,15 @@ def _quote(request: QuoteRequest, purses: list[_Purse]) -> Quote:
         left_after=_left(in_force),
         explanations=tuple(explanations),
         expected=any(balances[s.account_id][0].expected for s in shares if s.account_id),
+        sold={
+            "service_code": bought.code,
+            "unit": bought.unit,
+            "mode": bought.mode,
+            "subsidised": bought.subsidised,
+            "duration_min": request.service_version.duration_min,
+            "price_fen": request.service_version.price_fen,
+            "quantity": request.quantity,
+        },
         days=tuple(days),
     )
 
@@ -329,13 +340,12 @@ def _load_expected(
     if not asked:
         return
     periods = sorted({str(p) for _, p in asked})
-    granted = set(
-        session.execute(
-            select(GrantRun.period, GrantRun.district_code).where(
-                GrantRun.state == "released", GrantRun.period.in_(periods)
-            )
-        ).tuples()
+    released = session.execute(
+        select(GrantRun.period, GrantRun.district_code).where(
+            GrantRun.state == "released", GrantRun.period.in_(periods)
+        )
     )
+    granted = {(row[0], row[1]) for row in released}
     fresh: dict[str, _Purse] = {}
     for (elder_id, period), request in asked.items():
         if (str(period), request.district_code) in granted or request.facts is None:

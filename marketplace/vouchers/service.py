@@ -277,6 +277,7 @@ def _write_splits(
                     "use_on": r.quote.on,
                     "price_fen": r.quote.price_fen,
                     "minutes": r.quote.minutes,
+                    "sold": r.quote.sold,
                     "state": "expected" if r.quote.expected else "held",
                     "at": at,
                 }
@@ -300,6 +301,7 @@ def _write_splits(
                 revision=revision,
                 price_fen=r.quote.price_fen,
                 minutes=r.quote.minutes,
+                sold=r.quote.sold,
                 state="expected" if r.quote.expected else "held",
                 at=at,
             )
@@ -713,8 +715,10 @@ def _captured_before(session: Session, work_order_id: str, visit_id: str) -> Cap
             )
             .where(LedgerTransfer.work_order_id == work_order_id, LedgerTransfer.kind == "post")
             .order_by(LedgerTransfer.serial)
-        ).tuples()
-        return _capture_receipt(work_order_id, visit_id, before.vendor_id, list(posts))
+        ).all()
+        return _capture_receipt(
+            work_order_id, visit_id, before.vendor_id, [(p[0], p[1], p[2], p[3]) for p in posts]
+        )
     if state == "expected":
         raise HoldMissing(id=work_order_id)
     raise WrongState(id=work_order_id, state=state, expected=["held"])

@@ -1,0 +1,265 @@
+"""Grants of a month: preview by one person, release by another, exactly once however often it runs."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from marketplace.elders.facts import facts_of_district
+from marketplace.elders.models import Elder
+from marketplace.kernel import audit
+from marketplace.kernel.actor import Actor
+from marketplace.kernel.clock import Period
+from marketplace.kernel.db import transaction
+from marketplace.kernel.errors import Conflict, NotFound, WrongState
+from marketplace.kernel.ids import new_id
+from marketplace.kernel.ports import Ports
+from marketplace.vouchers import expected, grants, programmes
+from marketplace.vouchers.grants import Grant
+from marketplace.vouchers.models import GrantRun
+from marketplace.workflows.policy import About, Action, require
+
+
+class PreviewOutdated(Conflict):
+    """Facts or programmes changed since the preview; look again. Facts: ``id``."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProgrammeTotal:
+    """One programme's line of a preview, in its unit; ``fen`` is what it binds of the budget."""
+
+    programme_code: str
+    people: int
+    amount: int
+    fen: int
+    budget_left_fen: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class GrantPreview:
+    """What a release would do. ``changed``: another class or amount than last month's; ``ended``: had
+    one last month and gets none now; ``duplicates``: granted already, left alone."""
+
+    run_id: str
+    period: str
+    district_code: str
+    new: int
+    changed: int
+    ended: int
+    duplicates: int
+    totals: tuple[ProgrammeTotal, ...]
+    within_budget: bool
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class GrantRelease:
+    """What a release did; ``held`` and ``requoted`` are work orders that waited for these grants."""
+
+    run_id: str
+    period: str
+    district_code: str
+    granted: int
+    held: int
+    requoted: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Tally:
+    new: int = 0
+    changed: int = 0
+    ended: int = 0
+    duplicates: int = 0
+    people: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    amount: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    fen: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    digest: Any = field(default_factory=hashlib.sha256)
+
+
+def districts(session: Session) -> list[str]:
+    """Return the codes of districts where elders live."""
+    return list(
+        session.scalars(select(Elder.district_code).distinct().order_by(Elder.district_code))
+    )
+
+
+def preview_grants(
+    session: Session, ports: Ports, actor: Actor, *, period: Period, district_code: str
+) -> GrantPreview:
+    """Count what the month's grants of a district would be, and keep the preview for a release."""
+    require(
+        actor, Action.GRANT, About(kind="district", id=district_code, district_code=district_code)
+    )
+    with transaction(session):
+        tally = _Tally()
+        for _ in _chunks(session, period, district_code, tally):
+            pass
+        totals = _totals(session, period, district_code, tally)
+        run = GrantRun(
+            id=new_id(),
+            period=str(period),
+            district_code=district_code,
+            state="previewed",
+            previewed_by=actor.user_id,
+            previewed_at=ports.clock.now(),
+            preview_sha256=tally.digest.hexdigest(),
+            new=tally.new,
+            minutes=sum(t.amount for t in totals if t.amount != t.fen),
+            fen=sum(t.fen for t in totals),
+        )
+        session.add(run)
+        audit.record(
+            session,
+            at=ports.clock.now(),
+            actor=actor,
+            action="preview_grants",
+            subject_kind="grant_run",
+            subject_id=run.id,
+            period=str(period),
+            district_code=district_code,
+            new=tally.new,
+        )
+        return GrantPreview(
+            run_id=run.id,
+            period=str(period),
+            district_code=district_code,
+            new=tally.new,
+            changed=tally.changed,
+            ended=tally.ended,
+            duplicates=tally.duplicates,
+            totals=totals,
+            within_budget=all(
+                t.budget_left_fen is None or t.fen <= t.budget_left_fen for t in totals
+            ),
+            sha256=tally.digest.hexdigest(),
+        )
+
+
+def release_grants(
+    session: Session,
+    ports: Ports,
+    actor: Actor,
+    *,
+    run_id: str,
+    progress: Callable[[int], None] | None = None,
+) -> GrantRelease:
+    """Make the grants of a preview, in one transaction; only a second person may.
+
+    A repeat answers as the first time. Raises ``PreviewOutdated`` when the register changed since,
+    ``BudgetTooSmall`` when a budget does not suffice. Work orders that were quoted for this month
+    before it was granted get their holds now.
+    """
+    with transaction(session):
+        run = session.get(GrantRun, run_id)
+        if run is None:
+            raise NotFound(kind="grant_run", id=run_id)
+        about = About(
+            kind="grant_run",
+            id=run_id,
+            district_code=run.district_code,
+            entered_by=run.previewed_by,
+        )
+        require(actor, Action.GRANT, about)
+        period, district, at = Period.parse(run.period), run.district_code, ports.clock.now()
+        taken = session.execute(
+            update(GrantRun)
+            .where(GrantRun.id == run_id, GrantRun.state == "previewed")
+            .values(state="released", released_by=actor.user_id, released_at=at)
+            .execution_options(synchronize_session=False)
+        )
+        if taken.rowcount != 1:  # type: ignore[attr-defined]
+            if run.state == "released" and run.released_by == actor.user_id:
+                return GrantRelease(run_id, run.period, district, run.new, 0, ())
+            raise WrongState(id=run_id, state=run.state, expected=["previewed"])
+        tally = _Tally()
+        granted = 0
+        for fresh in _chunks(session, period, district, tally):
+            granted += grants.write_grants(
+                session, fresh, period=period, district_code=district, run_id=run_id, at=at
+            )
+            if progress:
+                progress(granted)
+        if tally.digest.hexdigest() != run.preview_sha256:
+            raise PreviewOutdated(id=run_id)
+        settled = expected.hold_expected(session, period=period, district_code=district, at=at)
+        audit.record(
+            session,
+            at=at,
+            actor=actor,
+            action="release_grants",
+            subject_kind="grant_run",
+            subject_id=run_id,
+            period=str(period),
+            district_code=district,
+            granted=granted,
+            held=settled.held,
+            requoted=len(settled.requoted),
+        )
+        return GrantRelease(run_id, str(period), district, granted, settled.held, settled.requoted)
+
+
+def grant_period(
+    session: Session,
+    ports: Ports,
+    preparer: Actor,
+    releaser: Actor,
+    *,
+    period: Period,
+    progress: Callable[[int], None] | None = None,
+) -> list[GrantRelease]:
+    """Preview and release a month for every district; for a first load, where two are at hand."""
+    done = []
+    for district in districts(session):
+        preview = preview_grants(session, ports, preparer, period=period, district_code=district)
+        done.append(
+            release_grants(session, ports, releaser, run_id=preview.run_id, progress=progress)
+        )
+    return done
+
+
+def _chunks(
+    session: Session, period: Period, district_code: str, tally: _Tally
+) -> Iterator[Sequence[Grant]]:
+    """Yield the grants still to be made, district in order of elders, and count them."""
+    terms = {t.code: t for t in programmes.all_terms(period.first, district_code)}
+    for people in facts_of_district(session, district_code, period.first):
+        planned = list(grants.plan_grants(people, period, district_code))
+        ids = [elder_id for elder_id, _ in people]
+        done = grants.already_granted(session, period, ids)
+        before = grants.granted_in(session, period.previous(), ids)
+        fresh = [g for g in planned if (g.elder_id, g.slot) not in done]
+        tally.duplicates += len(planned) - len(fresh)
+        tally.new += len(fresh)
+        now = {(g.elder_id, g.slot): (g.programme_code, g.amount) for g in planned}
+        tally.changed += sum(1 for k, v in now.items() if k in before and before[k] != v)
+        tally.ended += sum(1 for k in before if k not in now)
+        for g in fresh:
+            tally.people[g.programme_code] += 1
+            tally.amount[g.programme_code] += g.amount
+            tally.fen[g.programme_code] += grants.fen_of(g, terms[g.programme_code])
+            tally.digest.update(
+                f"{g.elder_id}|{g.programme_code}|{g.programme_version}|{g.tier}|{g.amount}\n".encode()
+            )
+        yield fresh
+
+
+def _totals(
+    session: Session, period: Period, district_code: str, tally: _Tally
+) -> tuple[ProgrammeTotal, ...]:
+    lines = []
+    for code in sorted(tally.people):
+        terms = programmes.terms_of(code, period.first, district_code)
+        left: int | None = None
+        if terms.grant != "outside":
+            account = grants.budget_account(code, district_code, period.year)
+            left = grants.free_of(session, [account]).get(account, terms.budget_fen_per_year)
+        lines.append(
+            ProgrammeTotal(code, tally.people[code], tally.amount[code], tally.fen[code], left)
+        )
+    return tuple(lines)
