@@ -1,0 +1,345 @@
+"""The command line of the dispatcher; see `dispatch/README.md` for what each command is for.
+
+Exit 0 when done, 1 when `check` finds violations, 2 for bad input; never a stack for bad input.
+"""
+
+# Imports stand inside the commands here, and only here: the compiler and the solvers take seconds
+# to load, and `check` or a mistyped argument should not wait for them.
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import Any
+
+from dispatch.errors import BadInput, UnknownName
+from dispatch.io import read_plan, read_problem, read_task, write_plan, write_problem
+from dispatch.plan import Plan
+
+Command = Callable[[argparse.Namespace], int]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == ["bench"]:
+        return _guarded(lambda _: _bench(arguments[1:]), argparse.Namespace())
+    given = _parser().parse_args(arguments)
+    return _guarded(given.run, given)
+
+
+def _guarded(run: Command, given: argparse.Namespace) -> int:
+    try:
+        return run(given)
+    except BadInput as error:
+        print(f"dispatch: {error}", file=sys.stderr)
+    except BrokenPipeError:
+        # Whoever read the output has enough; the interpreter must not complain while closing.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        print(f"dispatch: {error.filename or 'file'}: {error.strerror or error}", file=sys.stderr)
+    except MemoryError:
+        print("dispatch: the problem does not fit into memory", file=sys.stderr)
+    return 2
+
+
+# --- arguments -----------------------------------------------------------------------------------
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m dispatch", description=__doc__.split("\n")[0])
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_solve(commands)
+    check = _command(commands, "check", _check, "re-derive every rule; one violation a line")
+    _files(check, "PROBLEM", "PLAN")
+    _add_explain(commands)
+    _add_live(commands)
+    bound = _command(commands, "bound", _bound, "a proven lower bound and the plan's gap to it")
+    _files(bound, "PROBLEM", "PLAN")
+    bound.add_argument("--seconds", type=_positive, default=600.0, metavar="S")
+    bound.add_argument("--workers", type=_count, default=_cores(), metavar="W")
+    city = _command(commands, "city", _city, "write a synthetic city's day")
+    city.add_argument("--orders", type=_count, default=5200, metavar="N")
+    city.add_argument("--seed", type=_natural, default=1, metavar="N")
+    city.add_argument("--plain", action="store_true", help="without crews, meals and rests")
+    city.add_argument("--out", required=True, metavar="PROBLEM")
+    _command(commands, "bench", _no_bench, "benchmark files and peers; see bench --help")
+    return parser
+
+
+def _command(commands: Any, name: str, run: Command, help_text: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=help_text, description=help_text)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _files(parser: argparse.ArgumentParser, *names: str) -> None:
+    for name in names:
+        parser.add_argument(name.lower(), metavar=name)
+
+
+def _add_solve(commands: Any) -> None:
+    solve = _command(commands, "solve", _solve, "plan a day")
+    _files(solve, "PROBLEM")
+    solve.add_argument("--out", required=True, metavar="PLAN")
+    solve.add_argument("--seconds", type=_positive, default=10.0, metavar="S")
+    solve.add_argument(
+        "--iterations", type=_natural, metavar="N", help="stop after N iterations, not by the clock"
+    )
+    solve.add_argument("--seed", type=_natural, default=1, metavar="N")
+    solve.add_argument("--workers", type=_count, default=_cores(), metavar="W")
+    solve.add_argument("--start", metavar="PLAN", help="a plan to improve")
+
+
+def _add_explain(commands: Any) -> None:
+    explain = _command(commands, "explain", _explain, "why this caregiver, or why nobody")
+    _files(explain, "PROBLEM", "PLAN", "TASK")
+    explain.add_argument("--language", choices=("en", "zh"), default="en")
+    explain.add_argument("--audience", choices=("elder", "vendor", "auditor"), default="auditor")
+    explain.add_argument("--json", action="store_true", help="the facts instead of sentences")
+
+
+def _add_live(commands: Any) -> None:
+    insert = _command(commands, "insert", _insert, "add one task with the least change")
+    _files(insert, "PROBLEM", "PLAN")
+    insert.add_argument("task", metavar="TASK.json")
+    insert.add_argument("--out", required=True, metavar="PLAN")
+    insert.add_argument("--out-problem", metavar="PROBLEM", help="the problem with the task in it")
+    insert.add_argument("--from", dest="from_s", type=_natural, default=0, metavar="S")
+    insert.add_argument("--change-budget", type=_natural, default=0, metavar="N")
+    repair = _command(commands, "repair", _repair, "take a caregiver out of the day")
+    _files(repair, "PROBLEM", "PLAN")
+    repair.add_argument("--absent", required=True, metavar="ID")
+    repair.add_argument("--from", dest="from_s", type=_natural, default=0, metavar="S")
+    repair.add_argument("--change-budget", type=_natural, default=None, metavar="N")
+    repair.add_argument("--out", required=True, metavar="PLAN")
+
+
+def _natural(text: str, least: int = 0) -> int:
+    if not text.strip().isdecimal() or len(text) > 18 or int(text) < least:
+        raise argparse.ArgumentTypeError(f"{text!r}; give a whole number from {least} on")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    return _natural(text, least=1)
+
+
+def _positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 1e7:
+        raise argparse.ArgumentTypeError(f"{text!r}; give seconds, more than 0")
+    return value
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+# --- output --------------------------------------------------------------------------------------
+
+
+def _summary(**values: Any) -> None:
+    print(json.dumps(values, ensure_ascii=False))
+
+
+def _plan_summary(plan: Plan, out: str, **more: Any) -> None:
+    totals = plan.totals
+    _summary(
+        out=out,
+        tasks=totals.tasks,
+        assigned=totals.assigned,
+        unassigned=totals.tasks - totals.assigned,
+        travel_s=totals.travel_s,
+        cost=totals.cost,
+        **more,
+    )
+
+
+def _progress() -> Callable[[str], None] | None:
+    """Return what shows one line that overwrites itself, or None where nobody looks."""
+    if not sys.stderr.isatty():
+        return None
+
+    def show(line: str) -> None:
+        print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
+
+    return show
+
+
+def _progress_done(progress: Callable[[str], None] | None) -> None:
+    if progress is not None:
+        print(file=sys.stderr)
+
+
+class _Interrupted:
+    """Turns the first SIGINT or SIGTERM into a wish to stop; the second one ends the process."""
+
+    def __enter__(self) -> Callable[[], bool]:
+        self._asked = threading.Event()
+        self._before = {
+            number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        return self._asked.is_set
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        self._asked.set()
+        signal.signal(number, self._before[number])
+
+    def __exit__(self, *problem: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+
+# --- commands ------------------------------------------------------------------------------------
+
+
+def _solve(given: argparse.Namespace) -> int:
+    from dispatch.planner import solve
+
+    problem = read_problem(given.problem)
+    start = None if given.start is None else read_plan(given.start)
+    progress = _progress()
+    with _Interrupted() as should_stop:
+        plan = solve(
+            problem,
+            seconds=given.seconds,
+            iterations=given.iterations,
+            seed=given.seed,
+            workers=given.workers,
+            start=start,
+            progress=progress,
+            should_stop=should_stop,
+        )
+    _progress_done(progress)
+    write_plan(plan, given.out)
+    _plan_summary(plan, given.out, seconds=round(plan.engine.seconds, 2), seed=plan.seed)
+    return 0
+
+
+def _check(given: argparse.Namespace) -> int:
+    from dispatch.check import check
+
+    found = check(read_problem(given.problem), read_plan(given.plan))
+    for violation in found:
+        print(violation)
+    return 1 if found else 0
+
+
+def _explain(given: argparse.Namespace) -> int:
+    from dispatch.explain import explain
+
+    answer = explain(read_problem(given.problem), read_plan(given.plan), given.task)
+    if given.json:
+        print(json.dumps(answer.to_json(), ensure_ascii=False, indent=2))
+    else:
+        print(answer.words(language=given.language, audience=given.audience))
+    return 0
+
+
+def _insert(given: argparse.Namespace) -> int:
+    from dispatch.live import insert
+
+    answer = insert(
+        read_problem(given.problem),
+        read_plan(given.plan),
+        read_task(given.task),
+        change_budget=given.change_budget,
+        from_s=given.from_s,
+    )
+    write_plan(answer.plan, given.out)
+    if given.out_problem is not None:
+        write_problem(answer.problem, given.out_problem)
+    _plan_summary(answer.plan, given.out, **answer.to_json())
+    return 0
+
+
+def _repair(given: argparse.Namespace) -> int:
+    from dispatch.live import repair
+
+    problem = read_problem(given.problem)
+    if given.absent not in problem.caregiver_index:
+        raise UnknownName("--absent", f"the problem has no caregiver {given.absent}")
+    answer = repair(
+        problem,
+        read_plan(given.plan),
+        absent=given.absent,
+        from_s=given.from_s,
+        change_budget=given.change_budget,
+    )
+    write_plan(answer.plan, given.out)
+    _plan_summary(answer.plan, given.out, **answer.to_json())
+    return 0
+
+
+def _bound(given: argparse.Namespace) -> int:
+    from dispatch.bound import bound
+
+    progress = _progress()
+    answer = bound(
+        read_problem(given.problem),
+        read_plan(given.plan),
+        seconds=given.seconds,
+        workers=given.workers,
+        progress=progress,
+    )
+    _progress_done(progress)
+    _summary(
+        bound=answer.value,
+        cost=answer.cost,
+        gap=None if answer.gap is None else round(answer.gap, 6),
+        proven=answer.proven,
+        relaxed=list(answer.relaxations),
+        seconds=round(answer.seconds, 1),
+    )
+    return 0
+
+
+def _city(given: argparse.Namespace) -> int:
+    from dispatch.city import generate
+
+    try:
+        city = generate(orders=given.orders, seed=given.seed, plain=given.plain)
+    except ValueError as error:
+        raise BadInput("", str(error)) from None
+    problem = city.problem()
+    digest = write_problem(problem, given.out)
+    _summary(
+        out=given.out,
+        tasks=len(problem.tasks),
+        caregivers=len(problem.caregivers),
+        places=len(problem.places),
+        seed=given.seed,
+        sha256=digest,
+    )
+    return 0
+
+
+def _bench(arguments: list[str]) -> int:
+    if arguments[:1] == ["live"]:
+        from dispatch.live_bench import main as live
+
+        return live(arguments[1:])
+    from dispatch.bench import main as bench
+
+    return bench(arguments)
+
+
+def _no_bench(given: argparse.Namespace) -> int:
+    raise AssertionError("bench is met before the arguments are parsed")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
