@@ -1,0 +1,1 @@
+"""Real places of Taizhou, packaged: names, codes, points and borders."""
