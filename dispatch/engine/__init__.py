@@ -1,0 +1,1 @@
+"""The search for routes: ruin and recreate over flat arrays, compiled; crews, loads, shares."""

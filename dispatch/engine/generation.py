@@ -1,0 +1,403 @@
+"""Column generation over one part of the day: prices from GLOP, routes from the labels, a bound.
+
+Every round that has priced all classes gives a bound that holds whatever comes after: what the
+prices pay for all tasks, plus for each class its size times the least reduced cost of a route, plus
+what is saved by leaving tasks out. The bound of a part is that of its weakest *leaf*; leaves split
+the part by how much is left out, because half an order left out is what makes such bounds weak.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from dispatch.engine.classes import Part, ShiftClass
+from dispatch.engine.completion import completion_floor
+from dispatch.engine.master import Column, Master, Prices, violated_triples
+from dispatch.engine.memory import ClassMemory
+from dispatch.engine.network import Net, Pool, make_pool
+from dispatch.engine.pricing import best_labels, cheapest_routes, trace
+
+NEIGHBOURS = 8
+NEAR_ARCS = 14
+MOST_STEP_S = 240
+LEAST_STEP_S = 20
+PULL = 0.7
+CLOSE = 1e-4
+NOWHERE = -(1 << 60)
+
+_pools: dict[int, Pool] = {}
+
+
+def _pool(words: int) -> Pool:
+    """Return this process's label buffers, wide enough for ``words``."""
+    wide = max(4, words)
+    if wide not in _pools:
+        _pools.clear()
+        _pools[wide] = make_pool(words=wide)
+    return _pools[wide]
+
+
+@dataclass(slots=True)
+class Leaf:
+    """A share of a part's plans: those that leave ``least`` to ``most`` out (priorities summed)."""
+
+    least: int = 0
+    most: int | None = None
+    bound: float = NOWHERE
+    centre: Prices | None = None
+    pseudo: float = NOWHERE
+    stuck: bool = False
+    branched: bool = False
+
+
+@dataclass(slots=True)
+class PartState:
+    """All that a later job needs to go on where this one stopped."""
+
+    columns: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)
+    near: list[np.ndarray] | None = None
+    cuts: list[tuple[int, ...]] = field(default_factory=list)
+    leaves: list[Leaf] = field(default_factory=lambda: [Leaf()])
+    rounds: int = 0
+
+
+class PricedClass:
+    """A class with its memory and what its pricing needs again and again."""
+
+    def __init__(self, shift_class: ShiftClass, row_of: dict[int, int], near: np.ndarray | None):
+        self.net: Net = shift_class.net
+        self.size = shift_class.size
+        self.rows = np.array([row_of[int(j)] for j in shift_class.tasks], np.int64)
+        self.memory = ClassMemory(self.net, self.rows, NEIGHBOURS)
+        if near is not None:
+            self.memory.near = near
+        self._feasible, shortest = _arcs(self.net)
+        self.step = min(shortest, MOST_STEP_S)
+        if self.step < LEAST_STEP_S:
+            self.step = 0
+        self._all_near = _packed(self._feasible, None)
+
+    def visit(self, prices: Prices) -> np.ndarray:
+        """Return the cost of a visit at each node: toll less price."""
+        visit = self.net.toll.copy()
+        visit[: len(self.rows)] -= prices.task[self.rows]
+        return visit
+
+    def quick(self, prices: Prices, most: int) -> tuple[float, list[tuple[int, ...]]]:
+        """Return (least found, paths below 0, cheapest first): fast, and no bound."""
+        visit = self.visit(prices)
+        memory = self.memory.compiled(prices.cut)
+        memory = memory._replace(keep=np.full_like(memory.keep, ~np.uint64(0)))
+        near = self._all_near
+        if len(visit) > NEAR_ARCS:
+            near = _packed(self._feasible, self._promise(prices))
+        pool = _pool(memory.keep.shape[1])
+        least, _, settled, _ = cheapest_routes(
+            self.net, memory, visit, near, np.zeros((0, 0)), self.step, 0.0, False, pool
+        )
+        return least, self._paths(pool, settled, most, 3)
+
+    def exact(
+        self, prices: Prices, known: float, most: int, per_node: int = 3
+    ) -> tuple[float, list[tuple[int, ...]], bool]:
+        """Return (no ng-route costs less, paths below ``known``, whether labels sufficed)."""
+        visit = self.visit(prices)
+        floor = np.zeros((0, 0))
+        weak = -float(np.maximum(-visit, 0.0).sum())
+        if self.step:
+            floor, least = completion_floor(self.net, visit, self.step)
+            # Cut prices only make routes dearer, so the floor without them holds with them.
+            weak = max(weak, least)
+        if weak >= known:
+            return known, [], True
+        memory = self.memory.compiled(prices.cut)
+        pool = _pool(memory.keep.shape[1])
+        least, _, settled, complete = cheapest_routes(
+            self.net, memory, visit, self._all_near, floor, self.step, known, True, pool
+        )
+        paths = self._paths(pool, settled, most, per_node) if least < known else []
+        return (least if complete else weak), paths, complete
+
+    def cost(self, path: Sequence[int]) -> int:
+        """Return the cost of travel and tolls along a path of nodes."""
+        net = self.net
+        seconds = net.out[path[0]] + net.back[path[-1]]
+        seconds += net.travel[list(path[:-1]), list(path[1:])].sum()
+        return int(seconds) * net.per_second + int(net.toll[list(path)].sum())
+
+    def column(self, number: int, path: Sequence[int]) -> Column:
+        """Return the column of a path; ``number`` is this class's in its part."""
+        rows = tuple(int(self.rows[j]) for j in path if j < len(self.rows))
+        return Column(number, tuple(path), self.cost(path), rows)
+
+    def _paths(self, pool: Pool, settled: np.ndarray, most: int, per_node: int) -> list:
+        _, labels = best_labels(self.net, pool, settled, per_node, 0.0)
+        nodes = np.zeros(1024, np.int64)
+        seen: set[tuple[int, ...]] = set()
+        paths: list[tuple[int, ...]] = []
+        for label in labels[: 3 * most]:
+            path = tuple(int(x) for x in nodes[: trace(pool, label, nodes)])
+            key = tuple(sorted(x for x in path if x < len(self.rows)))
+            if key not in seen:
+                seen.add(key)
+                paths.append(path)
+                if len(paths) == most:
+                    break
+        return paths
+
+    def _promise(self, prices: Prices) -> np.ndarray:
+        """Return a score of each arc, small is promising: travel less most of the price there."""
+        gain = np.zeros(len(self.net.out))
+        gain[: len(self.rows)] = 0.6 * prices.task[self.rows]
+        return self.net.per_second * self.net.travel - gain[None, :]
+
+
+def _arcs(net: Net) -> tuple[np.ndarray, int]:
+    """Return (which arcs can be driven, last row from the base; shortest task-to-task time)."""
+    n, m = len(net.out), net.tasks
+    opens = net.opens[net.window_from[:-1]]
+    closes = net.closes[net.window_from[1:] - 1]
+    reach = opens[:, None] + net.service[:, None] + net.travel
+    feasible = np.ones((n + 1, n), bool)
+    feasible[:n] = reach <= closes[None, :]
+    np.fill_diagonal(feasible[:n], False)
+    between = feasible[:m, :m]
+    step = (net.service[:m, None] + net.travel[:m, :m])[between]
+    return feasible, int(step.min()) if len(step) else MOST_STEP_S
+
+
+def _packed(feasible: np.ndarray, score: np.ndarray | None) -> np.ndarray:
+    """Return successors a row, ended by -1; all of them, or the best `NEAR_ARCS` by ``score``."""
+    rows, n = feasible.shape
+    packed = np.full((rows, n + 1), -1, np.int64)
+    for i in range(rows):
+        able = np.flatnonzero(feasible[i])
+        if score is not None and i < n and len(able) > NEAR_ARCS:
+            able = able[np.argpartition(score[i, able], NEAR_ARCS)[:NEAR_ARCS]]
+        packed[i, : len(able)] = able
+    return packed
+
+
+class PartSearch:
+    """The column generation of one part; `advance` it until closed, stuck or out of time."""
+
+    def __init__(
+        self,
+        part: Part,
+        crews: np.ndarray,
+        priorities: np.ndarray,
+        penalty: int,
+        state: PartState | None = None,
+    ) -> None:
+        """``crews`` and ``priorities`` are those of ``part.tasks``, ``penalty`` the weight."""
+        self.part, self.crews, self.priorities, self.penalty = part, crews, priorities, penalty
+        state = state or PartState()
+        row_of = {int(j): row for row, j in enumerate(part.tasks)}
+        near = state.near or [None] * len(part.classes)
+        self.classes = [
+            PricedClass(each, row_of, known) for each, known in zip(part.classes, near, strict=True)
+        ]
+        self.sizes = np.array([each.size for each in self.classes])
+        self.leaves = state.leaves
+        self.rounds = state.rounds
+        self._known: set[tuple[int, tuple[int, ...]]] = set()
+        self.master = self._new_master()
+        for number, path in state.columns:
+            self.add(number, path)
+        for rows in state.cuts:
+            self._add_cut(rows)
+
+    def _new_master(self) -> Master:
+        return Master(self.crews, self.priorities, self.penalty, list(self.sizes))
+
+    @property
+    def bound(self) -> int:
+        """A cost that no plan of this part is below; costs are whole numbers."""
+        trivial = 0
+        best = min(leaf.bound for leaf in self.leaves)
+        return max(trivial, int(np.ceil(best))) if best > NOWHERE else trivial
+
+    def state(self) -> PartState:
+        """Return what a later search needs to go on."""
+        return PartState(
+            [(column.number, column.path) for column in self.master.columns],
+            [each.memory.near for each in self.classes],
+            list(self.master.cuts),
+            self.leaves,
+            self.rounds,
+        )
+
+    def add(self, number: int, path: Sequence[int]) -> bool:
+        """Take up a route of class ``number``; False where it is known or no longer allowed."""
+        path = tuple(path)
+        if (number, path) in self._known or not self.classes[number].memory.allows(list(path)):
+            return False
+        self._known.add((number, path))
+        priced = self.classes[number]
+        self.master.add(priced.column(number, path), priced.memory.counts(list(path)))
+        return True
+
+    def advance(self, deadline: float, upper: float = np.inf) -> bool:
+        """Go on until ``deadline`` (of `time.monotonic`); False where nothing more can be done.
+
+        ``upper`` is the cost of a known plan of this part: what reaches it is closed.
+        """
+        while time.monotonic() < deadline:
+            leaf = min(self.leaves, key=lambda each: each.bound)
+            if np.ceil(leaf.bound) >= upper or leaf.stuck:
+                return False
+            self.master.set_band(leaf.least or None, leaf.most)
+            if self._converge(leaf, deadline, upper) and not self._refine(leaf):
+                leaf.stuck = True
+        return True
+
+    def _converge(self, leaf: Leaf, deadline: float, upper: float) -> bool:
+        """Price until master and bound of the leaf meet; False where time ran out before."""
+        since_exact, idle = 0, 0
+        while time.monotonic() < deadline:
+            value, prices, class_duals = self.master.solve()
+            self.rounds += 1
+            if value - leaf.bound <= max(CLOSE * abs(value) * 0.1, 0.01) or (
+                np.ceil(leaf.bound) >= upper
+            ):
+                return True
+            pull = PULL if leaf.centre is not None and idle == 0 else 0.0
+            at = prices if pull == 0.0 else prices.toward(leaf.centre, pull)
+            at = at.on_grid()
+            reduced = self._quick_round(at, prices, class_duals)
+            added, least = reduced
+            guess = self._lagrangian(leaf, at, least)
+            if guess > leaf.pseudo:
+                leaf.pseudo, leaf.centre = guess, at
+            since_exact += 1
+            near_end = value - leaf.pseudo < 3 * CLOSE * abs(value)
+            if added == 0 or near_end or since_exact > 25:
+                since_exact = 0
+                done = self._exact_round(leaf, at, prices, class_duals, least, deadline)
+                if done is None:
+                    return False
+                added += done
+            if added == 0 and pull == 0.0:
+                return True
+            idle = idle + 1 if added == 0 else 0
+        return False
+
+    def _quick_round(self, at: Prices, prices: Prices, duals: np.ndarray) -> tuple[int, np.ndarray]:
+        """Price every class quickly; return (columns added, least reduced cost found in each)."""
+        added, least = 0, np.zeros(len(self.classes))
+        for number, priced in enumerate(self.classes):
+            least[number], paths = priced.quick(at, 8)
+            added += self._take(number, paths, prices, duals)
+        return added, least
+
+    def _exact_round(
+        self,
+        leaf: Leaf,
+        at: Prices,
+        prices: Prices,
+        duals: np.ndarray,
+        least: np.ndarray,
+        deadline: float,
+    ) -> int | None:
+        """Price every class to the end, raise the bound; columns added, None if out of time."""
+        added = 0
+        least = least.copy()
+        for number, priced in enumerate(self.classes):
+            if time.monotonic() > deadline:
+                return None
+            least[number], paths, _ = priced.exact(at, least[number], 8)
+            added += self._take(number, paths, prices, duals)
+        bound = self._lagrangian(leaf, at, least)
+        if bound > leaf.bound:
+            leaf.bound, leaf.centre = bound, at
+        leaf.pseudo = leaf.bound
+        return added
+
+    def _take(
+        self, number: int, paths: Iterable[tuple[int, ...]], prices: Prices, duals: np.ndarray
+    ) -> int:
+        """Add the paths that the master would use at its own prices."""
+        priced, added = self.classes[number], 0
+        for path in paths:
+            rows = priced.rows[[x for x in path if x < len(priced.rows)]]
+            reduced = priced.cost(path) - prices.task[rows].sum() - duals[number]
+            for cut, times in priced.memory.counts(list(path)).items():
+                reduced -= prices.cut[cut] * times
+            if reduced < -1e-6:
+                added += self.add(number, path)
+        return added
+
+    def _lagrangian(self, leaf: Leaf, at: Prices, least: np.ndarray) -> float:
+        """Return the bound of the leaf at these prices and least reduced costs."""
+        band = 0.0
+        if at.left_out > 0:
+            band = at.left_out * leaf.least
+        elif at.left_out < 0:
+            if leaf.most is None:
+                at = Prices(at.task, at.cut, 0.0)
+            else:
+                band = at.left_out * leaf.most
+        saved = self.priorities * (self.penalty - at.left_out) - self.crews * at.task
+        return float(
+            self.crews @ at.task
+            + at.cut.sum()
+            + band
+            + np.minimum(saved, 0.0).sum()
+            + self.sizes @ np.minimum(least, 0.0)
+        )
+
+    def _refine(self, leaf: Leaf) -> bool:
+        """Make a converged leaf's relaxation tighter; False where nothing is left to do."""
+        self.master.solve()
+        chosen = self.master.chosen()
+        if self._remember(chosen):
+            return True
+        if self._branch(leaf):
+            return True
+        known = set(self.master.cuts)
+        triples = violated_triples(chosen, self.crews, known)
+        for rows in triples:
+            self._add_cut(rows)
+        return bool(triples)
+
+    def _remember(self, chosen: list[tuple[Column, float]]) -> bool:
+        """Widen the memory of classes whose chosen routes come to a task twice."""
+        widened = False
+        for column, _ in chosen:
+            if len(set(column.rows)) < len(column.rows):
+                memory = self.classes[column.number].memory
+                widened |= memory.remember(list(column.path)) > 0
+        if widened:
+            for number, column in enumerate(self.master.columns):
+                if len(set(column.rows)) < len(column.rows):
+                    memory = self.classes[column.number].memory
+                    if not memory.allows(list(column.path)):
+                        self.master.forbid(number)
+        return widened
+
+    def _branch(self, leaf: Leaf) -> bool:
+        """Split a leaf that leaves a fraction out into fewer and more."""
+        left = self.master.left_out()
+        whole = int(np.floor(left + 0.01))
+        if left - whole <= 0.01:
+            return False
+        self.leaves.remove(leaf)
+        # Both halves keep the bound that was proven for the whole.
+        self.leaves.append(Leaf(leaf.least, whole, leaf.bound, leaf.centre))
+        self.leaves.append(Leaf(whole + 1, leaf.most, leaf.bound, leaf.centre))
+        return True
+
+    def _add_cut(self, rows: tuple[int, ...]) -> None:
+        number = len(self.master.cuts)
+        for priced in self.classes:
+            priced.memory.add_cut(number, rows)
+        counts = []
+        for at, column in enumerate(self.master.columns):
+            times = self.classes[column.number].memory.counts(list(column.path)).get(number, 0)
+            if times:
+                counts.append((at, times))
+        self.master.add_cut(rows, counts)
