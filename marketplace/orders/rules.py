@@ -23,9 +23,6 @@ MOST_QUANTITY = 100
 NIGHT_UNITS = frozenset({"晚", "班", "天", "月"})
 
 FREE_CANCEL = timedelta(hours=2)
-LATE_CANCEL_PERCENT = 20
-NO_ACCESS_FEE_FEN = 1_000
-NO_ACCESS_FEES_A_MONTH = 2
 MOST_OFFERS = 3
 AUTO_CONFIRM_AFTER = timedelta(hours=48)
 BATH_AFTER_MEAL_S = 3600
@@ -109,24 +106,9 @@ def offer_deadline(*, now: datetime, visit_on: date, window: Window, time_class:
     return min(deadline, max(instant_of(visit_on, window.end_s), now)).astimezone(UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class CancelTerms:
-    """What a cancellation costs the elder, in fen of own money, and why."""
-
-    fee_fen: int
-    reason: str
-
-
-def cancel_terms(*, now: datetime, starts_at: datetime, own_fen: int) -> CancelTerms:
-    """Return the fee: none two hours or more before the start, else 20 % of own money, rounded down."""
-    if starts_at - now >= FREE_CANCEL:
-        return CancelTerms(0, "in_time")
-    return CancelTerms(own_fen * LATE_CANCEL_PERCENT // 100, "late")
-
-
-def no_access_fee(*, fees_this_month: int, own_fen: int) -> int:
-    """Return what the elder pays towards the vendor's travel: 10 yuan of own money, twice a month."""
-    return 0 if fees_this_month >= NO_ACCESS_FEES_A_MONTH else min(NO_ACCESS_FEE_FEN, own_fen)
+def is_late_cancel(*, now: datetime, starts_at: datetime) -> bool:
+    """Say whether a cancellation costs a fee: less than two hours are left before the start."""
+    return starts_at - now < FREE_CANCEL
 
 
 @dataclass(frozen=True, slots=True)

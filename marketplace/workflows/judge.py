@@ -1,0 +1,175 @@
+"""Gather what the anti-fraud rules look at, and write what they say. Inside a caller's transaction."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row
+from sqlalchemy.orm import Session
+
+from marketplace.catalogue import service as catalogue
+from marketplace.elders import access
+from marketplace.kernel.clock import instant_of
+from marketplace.orders import rules as order_rules
+from marketplace.orders import service as orders
+from marketplace.visits import fraud, rules
+from marketplace.visits import service as visits
+from marketplace.visits.fraud import Finding, Other, Photo, VisitFacts
+from marketplace.visits.rules import Point
+from marketplace.vouchers import service as vouchers
+from vendors import caregivers, registry
+
+SAME_SPOT_DAYS = 30
+
+
+def judge_work_order(
+    session: Session, work_order: Row[Any], *, elder_denies: bool = False
+) -> list[tuple[str, list[Finding]]]:
+    """Judge every visit of a work order, write the verdicts, return verdict and findings of each."""
+    crew = visits.of_work_order(session, work_order.id)
+    said = []
+    for visit in crew:
+        facts = _facts(session, work_order, visit, len(crew), elder_denies)
+        findings = fraud.judge(facts) + _late(session, work_order, visit)
+        verdict = rules.verdict_of(f.action for f in findings)
+        visits.judge(session, visit.id, verdict=verdict, findings=[asdict(f) for f in findings])
+        said.append((verdict, findings))
+    return said
+
+
+def _late(session: Session, work_order: Row[Any], visit: Row[Any]) -> list[Finding]:
+    """Return that the check-in came after the slot, for the vendor's record; it costs nothing."""
+    late = rules.check_slot(
+        at=max(visit.check_in_at, opens_at(work_order)),
+        opens_at=opens_at(work_order),
+        closes_at=instant_of(work_order.visit_on, work_order.window_end_s),
+    )
+    return [Finding("LATE", "review", {"minutes": late})] if late else []
+
+
+def opens_at(work_order: Row[Any]) -> datetime:
+    """Return the instant at which a work order's window opens."""
+    return instant_of(work_order.visit_on, work_order.window_start_s)
+
+
+def _facts(
+    session: Session, w: Row[Any], visit: Row[Any], checked_in: int, denies: bool
+) -> VisitFacts:
+    evidence = visits.evidence_of(session, visit.id)
+    elder = access.facts(session, w.elder_id, on=w.visit_on)
+    ties = access.ties(session, w.elder_id)
+    person = caregivers.facts(session, visit.caregiver_id, on=w.visit_on)
+    version = catalogue.version_in_force(session, w.service_code, w.visit_on)
+    devices = visits.devices(session, visit.caregiver_id, w.visit_on)
+    vendor_name = registry.vendor_name(session, w.vendor_id)
+    shares = vouchers.shares_of(session, w.id)
+    phone = person.phone_index
+    return VisitFacts(
+        work_order_id=w.id,
+        caregiver_id=visit.caregiver_id,
+        vendor_id=w.vendor_id,
+        category_code=w.category_code,
+        mode=w.mode,
+        time_class=w.time_class,
+        began_at=visit.check_in_at,
+        ended_at=visit.check_out_at or visit.check_in_at,
+        ends_by=instant_of(w.visit_on, w.window_end_s + w.service_s),
+        standard_min=w.service_s // 60,
+        at=_point(visit),
+        outside_fence_m=_outside(w, evidence),
+        needed_skill=w.skill_code,
+        skills=person.skills,
+        crew=w.crew,
+        checked_in=checked_in,
+        price_fen=w.price_fen,
+        guide_price_fen=version.price_fen * w.quantity,
+        government_paid=any(s.programme_code.startswith("GP") for s in shares),
+        is_night_item=version.unit in order_rules.NIGHT_UNITS,
+        elder_is_served=elder.is_served(w.visit_on),
+        elder_denies=denies,
+        is_kin=phone is not None and phone in ties.family_phones,
+        kin_is_approved=ties.kin_is_approved,
+        phone_is_supply=phone is not None and phone == ties.phone_index,
+        phone_shared_by=ties.phone_shared_by,
+        assessed_by_vendor=vendor_name in ties.assessors,
+        by_caregiver=_others(
+            session, visits.of_caregiver(session, visit.caregiver_id, w.visit_on), visit.id
+        ),
+        by_elder=_others(session, visits.of_elder(session, w.elder_id, w.visit_on), visit.id),
+        devices_of_caregiver=devices,
+        caregivers_of_device=visits.caregivers_of(session, devices, w.visit_on),
+        is_mock=any(e.facts.get("mock_location") or e.facts.get("rooted") for e in evidence),
+        same_spot=_same_spot(session, visit, evidence),
+        photos=tuple(_photo(e) for e in evidence if e.facts.get("phash")),
+        earlier_photos=tuple(
+            visits.earlier_photos(session, visit.caregiver_id, visit.id, w.visit_on)
+        ),
+    )
+
+
+def _point(visit: Row[Any]) -> Point | None:
+    return None if visit.lat is None else Point(visit.lat, visit.lng)
+
+
+def _outside(w: Row[Any], evidence: list[Row[Any]]) -> int:
+    """Return how far outside the fence the check-in lies; a code or tag of the home needs no fence."""
+    home = Point(w.lat, w.lng)
+    found = 0
+    for e in evidence:
+        shown = (
+            rules.trust(rules.Method(e.method), offline=e.offline) >= rules.TRUST[rules.Method.CARD]
+        )
+        if e.kind == "check_in" and e.lat is not None and not shown:
+            found = max(
+                found,
+                rules.outside_fence_m(
+                    home=home,
+                    at=Point(e.lat, e.lng),
+                    accuracy_m=e.accuracy_m or 0,
+                    fence_m=order_rules.fence_m(w.town_code),
+                ),
+            )
+    return found
+
+
+def _others(session: Session, rows: list[Row[Any]], but: str) -> tuple[Other, ...]:
+    about = orders.work_orders(session, {r.work_order_id for r in rows if r.id != but})
+    return tuple(
+        Other(
+            work_order_id=r.work_order_id,
+            caregiver_id=r.caregiver_id,
+            vendor_id=about[r.work_order_id].vendor_id,
+            category_code=about[r.work_order_id].category_code,
+            mode=about[r.work_order_id].mode,
+            began_at=r.check_in_at,
+            ended_at=r.check_out_at,
+            at=_point(r),
+        )
+        for r in rows
+        if r.id != but
+    )
+
+
+def _same_spot(session: Session, visit: Row[Any], evidence: list[Row[Any]]) -> int:
+    for e in evidence:
+        if e.kind == "check_in" and e.lat is not None:
+            return visits.same_spot(
+                session,
+                visit.caregiver_id,
+                lat=e.lat,
+                lng=e.lng,
+                since=visit.visit_on - timedelta(days=SAME_SPOT_DAYS),
+            )
+    return 0
+
+
+def _photo(e: Row[Any]) -> Photo:
+    taken = e.facts.get("taken_at")
+    return Photo(
+        phash=int(e.facts["phash"], 16),
+        taken_at=datetime.fromisoformat(taken) if taken else None,
+        # A photo that waited offline is compared with the phone's time of sending it off.
+        received_at=e.at_device if e.offline else e.received_at,
+    )

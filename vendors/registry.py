@@ -1,0 +1,79 @@
+"""Read what decides whether a vendor may and should be asked; write its credit."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from vendors.models import Site, Vendor, VendorCategory, VendorDistrict, VendorLicence
+from vendors.rules import Licence, VendorFacts
+
+
+def vendor_facts(
+    session: Session,
+    *,
+    only: Collection[str] | None = None,
+    load: Mapping[str, int] | None = None,
+    open_load: Mapping[str | None, int] | None = None,
+) -> dict[str, VendorFacts]:
+    """Return the facts of vendors by id (all of them, or those of ``only``).
+
+    ``load`` and ``open_load`` are the day's work orders by vendor, counted by the orders' side.
+    """
+    wanted = select(Vendor)
+    if only is not None:
+        wanted = wanted.where(Vendor.id.in_(list(only)))
+    categories: dict[str, set[str]] = defaultdict(set)
+    districts: dict[str, set[str]] = defaultdict(set)
+    licences: dict[str, list[Licence]] = defaultdict(list)
+    for vendor_id, code in session.execute(
+        select(VendorCategory.vendor_id, VendorCategory.category_code)
+    ):
+        categories[vendor_id].add(code)
+    for vendor_id, code in session.execute(
+        select(VendorDistrict.vendor_id, VendorDistrict.district_code)
+    ):
+        districts[vendor_id].add(code)
+    for x in session.scalars(select(VendorLicence)):
+        licences[x.vendor_id].append(Licence(x.kind, x.valid_from, x.valid_until))
+    opened = sum((open_load or {}).values())
+    return {
+        v.id: VendorFacts(
+            id=v.id,
+            status=v.status,
+            categories=frozenset(categories[v.id]),
+            districts=frozenset(districts[v.id]),
+            licences=tuple(licences[v.id]),
+            daily_capacity=v.daily_capacity,
+            credit=v.credit,
+            open_share=v.open_share,
+            load=(load or {}).get(v.id, 0),
+            open_part=(open_load or {}).get(v.id, 0) / opened if opened else 0.0,
+        )
+        for v in session.scalars(wanted)
+    }
+
+
+def take_credit(session: Session, vendor_id: str, points: int) -> None:
+    """Take credit points from a vendor, never below zero."""
+    session.execute(
+        update(Vendor)
+        .where(Vendor.id == vendor_id, Vendor.credit >= points)
+        .values(credit=Vendor.credit - points)
+    )
+
+
+def sites(session: Session, *, kind: str | None = None) -> dict[str, Site]:
+    """Return sites by id, of one kind or all."""
+    statement = select(Site)
+    if kind is not None:
+        statement = statement.where(Site.kind == kind)
+    return {s.id: s for s in session.scalars(statement)}
+
+
+def vendor_name(session: Session, vendor_id: str | None) -> str | None:
+    """Return a vendor's name, ``None`` where there is no such vendor."""
+    return session.scalar(select(Vendor.name).where(Vendor.id == vendor_id))
