@@ -13,12 +13,27 @@ from flask_login import current_user
 from marketplace.accounts.demo import DEMO_PASSWORD, DEMO_ROLES
 from marketplace.config import Settings
 from marketplace.kernel.actor import Role
-from marketplace.web.words import ROLES, STATES
+from marketplace.kernel.clock import second_of
+from marketplace.web.formats import is_chinese, now, today_here
+from marketplace.web.words import ROLES, STATES, help_words, remaining_words
 
-NAV: dict[Role, list[tuple[str, Any]]] = {}
+_PLAN = ("bureau.plan_page", _l("Plan"))
+_TODAY = ("bureau.today_page", _l("Today"))
+
+NAV: dict[Role, list[tuple[str, Any]]] = {
+    Role.BUREAU: [_TODAY, _PLAN],
+    Role.STREET: [_TODAY, _PLAN],
+    Role.AUDITOR: [_TODAY, _PLAN],
+    Role.VENDOR: [("vendor.today_page", _l("Today"))],
+}
 """Endpoint and word of each entry of a role's main navigation."""
 
-HOME: dict[Role, str] = {}
+HOME: dict[Role, str] = {
+    Role.BUREAU: "bureau.today_page",
+    Role.STREET: "bureau.today_page",
+    Role.AUDITOR: "bureau.today_page",
+    Role.VENDOR: "vendor.today_page",
+}
 """The endpoint of a role's first page."""
 
 _DEMO_SEES: dict[str, Any] = {
@@ -70,6 +85,11 @@ class DemoRole:
     sees: str
 
 
+def session() -> Any:
+    """Return the request's database session."""
+    return current_app.extensions["sqlalchemy"].session
+
+
 def home_of(role: Role) -> str:
     """Return the address of a role's first page."""
     return url_for(HOME[role])
@@ -97,6 +117,11 @@ def _frame() -> dict[str, Any]:
         "me": None,
         "nav": [],
         "state_word": STATES.__getitem__,
+        "remaining_words": remaining_words,
+        "help_words": help_words,
+        "now_s": second_of(today_here(), now()),
+        "endpoints": current_app.view_functions,
+        "comma": "，" if is_chinese() else ", ",
         "demo_roles": [],
         "demo_password": DEMO_PASSWORD,
     }
@@ -106,6 +131,7 @@ def _frame() -> dict[str, Any]:
         frame["nav"] = [
             NavItem(url=url_for(endpoint), word=str(text), here=endpoint == request.endpoint)
             for endpoint, text in NAV.get(role, [])
+            if endpoint in current_app.view_functions
         ]
     elif settings.demo:
         frame["demo_roles"] = [

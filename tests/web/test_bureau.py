@@ -1,0 +1,110 @@
+"""Civil affairs' first page and the day's plan, on a small made-up town."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import event
+
+from marketplace.accounts.models import Account
+from marketplace.app import db
+from marketplace.config import Settings
+from marketplace.kernel.clock import today
+from tests import small_city
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"second_factor": False})
+
+
+@pytest.fixture
+def city(app, accounts) -> small_city.SmallCity:
+    with app.app_context():
+        ports = app.extensions["ports"]
+        return small_city.build(db.session, ports, day=today(ports.clock), work_orders=160)
+
+
+@pytest.fixture
+def bureau(browser, city):
+    browser.sign_in("bureau")
+    return browser
+
+
+class Statements:
+    """Counts the SQL statements of a block."""
+
+    def __init__(self, engine) -> None:
+        self.engine = engine
+        self.count = 0
+
+    def _one(self, *_args) -> None:
+        self.count += 1
+
+    def __enter__(self) -> Statements:
+        event.listen(self.engine, "before_cursor_execute", self._one)
+        return self
+
+    def __exit__(self, *_exc) -> None:
+        event.remove(self.engine, "before_cursor_execute", self._one)
+
+
+def test_the_first_page_says_what_waits_and_who_owns_it(bureau):
+    page = bureau.get("/today").text
+    assert "今天大体正常" in page
+    assert "单没人去" in page
+    assert "的证照七天内到期" in page
+    assert "今天的单" in page
+    assert "140" in page
+
+
+def test_no_page_of_the_bureau_takes_more_statements_for_more_orders(app, bureau):
+    for path in ("/today", "/plan"):
+        with app.app_context(), Statements(db.engine) as counted:
+            assert bureau.get(path).status_code == 200
+        assert counted.count <= 25, (path, counted.count)
+
+
+def test_the_plan_lists_who_was_left_out_and_why(bureau):
+    page = bureau.get("/plan").text
+    assert "没人去的，和原因" in page
+    assert "核对过，没有违规" in page
+    assert "换个时间" in page
+
+
+def test_the_plan_narrows_to_a_district(bureau):
+    whole = bureau.get("/plan/map.json").json
+    part = bureau.get("/plan/map.json?district=321202").json
+    assert 0 < len(part["points"]) < len(whole["points"])
+
+
+def test_the_map_carries_no_name_and_no_id(bureau):
+    answer = bureau.get("/plan/map.json?vendor=V000")
+    assert answer.json["routes"]
+    assert "E0000" not in answer.text
+    assert "张" not in answer.text
+    assert {len(p) for p in answer.json["points"]} == {3}
+
+
+def test_a_street_office_sees_its_own_town_only(app, browser, city):
+    with app.app_context():
+        street = db.session.query(Account).filter_by(username="street").one()
+        street.town_code = "321202001"
+        db.session.commit()
+    browser.sign_in("street")
+    seen = browser.get("/plan/map.json").json["points"]
+    browser.post("/sign-out", {}, page="/no-such-page")
+    browser.sign_in("bureau")
+    assert 0 < len(seen) < len(browser.get("/plan/map.json").json["points"])
+
+
+@pytest.mark.parametrize("role", ["elder", "family", "vendor", "caregiver"])
+def test_the_bureaus_pages_are_closed_to_others(browser, role):
+    browser.sign_in(role)
+    assert browser.get("/today").status_code == 403
+    assert browser.get("/plan").status_code == 403
+
+
+def test_a_day_that_is_no_date_is_named(bureau):
+    answer = bureau.get("/plan?day=yesterday")
+    assert answer.status_code == 422
+    assert "Traceback" not in answer.text
