@@ -7,15 +7,21 @@ from datetime import UTC, date, datetime
 from sqlalchemy.orm import Session
 
 from marketplace.catalogue.models import Category, Service, ServiceVersion
+from marketplace.elders.facts import facts_of, facts_of_district
 from marketplace.elders.models import Assessment, Elder
-from marketplace.kernel.clock import instant_of
+from marketplace.kernel.clock import Period, instant_of
 from marketplace.orders.models import Order, WorkOrder
 from marketplace.visits.models import Visit
+from marketplace.vouchers import service
+from marketplace.vouchers.grants import plan_grants, write_grants
+from marketplace.vouchers.models import GrantRun
+from marketplace.vouchers.service import HoldReceipt
 from vendors.models import Caregiver, Site, Vendor
 
 NOW = datetime(2026, 11, 23, 0, 30, tzinfo=UTC)
 TODAY = date(2026, 11, 23)
 DISTRICT = "321204"
+NOVEMBER = Period(2026, 11)
 
 
 def an_elder(session: Session, id: str = "E1", **values) -> Elder:
@@ -196,3 +202,56 @@ def a_visit(
     session.add(visit)
     session.flush()
     return visit
+
+
+def granted(session: Session, period: Period = NOVEMBER, district: str = DISTRICT) -> str:
+    """Grant a month to every elder of a district, as released by a second person; return the run."""
+    run = GrantRun(
+        id=f"run-{period}-{district}",
+        period=str(period),
+        district_code=district,
+        state="released",
+        previewed_by="bureau-1",
+        released_by="bureau-2",
+        previewed_at=NOW,
+        released_at=NOW,
+        preview_sha256="0" * 64,
+        new=0,
+        minutes=0,
+        fen=0,
+    )
+    session.add(run)
+    session.flush()
+    for people in facts_of_district(session, district, period.first):
+        write_grants(
+            session,
+            list(plan_grants(people, period, district)),
+            period=period,
+            district_code=district,
+            run_id=run.id,
+            at=NOW,
+        )
+    return run.id
+
+
+def a_hold(
+    session: Session,
+    id: str = "W1",
+    elder_id: str = "E1",
+    version: ServiceVersion | None = None,
+    quantity: int = 1,
+    **values,
+) -> HoldReceipt:
+    """A work order whose price is quoted and held."""
+    version = version or a_service(session)
+    work_order = a_work_order(session, id=id, elder_id=elder_id, version=version, **values)
+    quote = service.quote(
+        session,
+        elder_id=elder_id,
+        service_version=version,
+        on=work_order.visit_on,
+        district_code=DISTRICT,
+        quantity=quantity,
+        facts=facts_of(session, [elder_id], work_order.visit_on)[elder_id],
+    )
+    return service.hold(session, work_order_id=id, elder_id=elder_id, quote=quote, at=NOW)

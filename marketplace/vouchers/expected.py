@@ -9,10 +9,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from marketplace.kernel.clock import Period
+from marketplace.vouchers.holds import hold_many
 from marketplace.vouchers.models import PriceShare, PriceSplit
 from marketplace.vouchers.programmes import OWN
 from marketplace.vouchers.quotes import QuoteRequest, quote_many
-from marketplace.vouchers.service import HoldRequest, hold_many
+from marketplace.vouchers.receipts import HoldRequest
 
 
 @dataclass(frozen=True, slots=True)

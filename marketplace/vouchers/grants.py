@@ -34,7 +34,7 @@ from marketplace.vouchers.models import (
 )
 from marketplace.vouchers.programmes import Terms
 from marketplace.vouchers.quotes import entitlement_account
-from marketplace.vouchers.service import entitlement_terms, entitlement_values
+from marketplace.vouchers.splits import entitlement_terms, entitlement_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +231,8 @@ def _open_budget(
     session: Session, terms: Terms, district_code: str, year: int, at: datetime
 ) -> None:
     """Open a year's budget with the appropriation that the programme file names."""
+    if not terms.budget_fen_per_year:
+        return
     treasury = Account(
         f"treasury:{district_code}", AccountKind.TREASURY, "fen", district_code=district_code
     )
@@ -242,7 +244,7 @@ def _open_budget(
         district_code=district_code,
         period=str(year),
     )
-    if budget.id not in open_accounts(session, [treasury, budget]) or not terms.budget_fen_per_year:
+    if budget.id not in open_accounts(session, [treasury, budget]):
         return
     entry = Entry(
         id=f"budget/{terms.code}/{district_code}/{year}/0",

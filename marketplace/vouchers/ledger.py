@@ -258,6 +258,9 @@ def _explain_refusal(session: Session, parameters: Sequence[dict[str, Any]]) -> 
             if account.guarded and needed > free:
                 raise _too_small(account, needed=needed, free=free)
     missing = sorted(set(ids) - found)
+    if missing and missing[0].startswith("budget:"):
+        needed = by_id[missing[0]]["take"]
+        raise BudgetTooSmall(needed_fen=needed, free_fen=0, account=missing[0])
     if missing:
         raise EntitlementTooSmall(needed=1, free=0, unit="", account=missing[0], period=None)
     raise RuntimeError("an account refused its change and shows no reason")

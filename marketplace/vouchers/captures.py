@@ -1,0 +1,212 @@
+"""Redeeming a hold on the evidence of a visit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from marketplace.kernel.clock import Period, local
+from marketplace.kernel.errors import WrongState
+from marketplace.vouchers import programmes
+from marketplace.vouchers.ledger import (
+    Account,
+    Entry,
+    Pending,
+    open_accounts,
+    post,
+)
+from marketplace.vouchers.models import (
+    LedgerTransfer,
+    PriceSplit,
+    Redemption,
+)
+from marketplace.vouchers.receipts import (
+    CaptureReceipt,
+    CaptureTooLate,
+    HoldMissing,
+)
+from marketplace.vouchers.split import Share, trimmed
+from marketplace.vouchers.splits import (
+    Held,
+    due_vendor,
+    held_of,
+    move_split,
+    redemption_terms,
+    state_of,
+    tell_outside,
+)
+
+
+def capture(
+    session: Session,
+    *,
+    work_order_id: str,
+    visit_id: str,
+    vendor_id: str,
+    at: datetime,
+    minutes_delivered: int | None = None,
+    decided_late: bool = False,
+) -> CaptureReceipt:
+    """Redeem a work order's hold on the evidence of one visit, for the vendor who served.
+
+    ``minutes_delivered`` below the planned minutes trims the price in proportion; ``None`` pays all.
+    Repeating it with the same visit returns the first answer. Raises ``WrongState`` where the hold is
+    gone, ``CaptureTooLate`` after the grace days unless a person decided a dispute late.
+    """
+    split_row = move_split(session, work_order_id, to="captured", since="held")
+    if split_row is None:
+        return _captured_before(session, work_order_id, visit_id)
+    _refuse_late(split_row, at, decided_late)
+    held = held_of(session, [work_order_id])[work_order_id]
+    due = _trim(split_row, held, minutes_delivered)
+    price = sum(fen for fen, _ in due)
+    session.execute(
+        insert(Redemption),
+        [
+            {
+                "work_order_id": work_order_id,
+                "visit_id": visit_id,
+                "vendor_id": vendor_id,
+                "period": split_row.period,
+                "price_fen": price,
+                "minutes_delivered": minutes_delivered,
+                "at": at,
+            }
+        ],
+    )
+    entries: list[Entry] = []
+    accounts: list[Account] = []
+    terms = redemption_terms(
+        work_order_id=work_order_id,
+        visit_id=visit_id,
+        vendor_id=vendor_id,
+        period=split_row.period,
+        price_fen=price,
+        minutes_delivered=minutes_delivered,
+    )
+    for h, (fen, minutes) in zip(held, due, strict=True):
+        account = due_vendor(vendor_id, h.share.programme_code)
+        if fen:
+            accounts.append(account)
+        entries.append(_resolve(h.fen, split_row.period, visit_id, fen, account.id, terms, h))
+        if h.minutes:
+            entries.append(
+                _resolve(h.minutes, split_row.period, visit_id, minutes, h.minutes.credit, terms, h)
+            )
+    open_accounts(session, accounts)
+    post(session, entries, at=at)
+    for e in entries:
+        tell_outside(session, e, "capture" if e.kind == "post" else "release", at)
+    return _capture_receipt(
+        work_order_id,
+        visit_id,
+        vendor_id,
+        [(e.id, e.code, e.unit, e.amount) for e in entries if e.kind == "post"],
+    )
+
+
+def _refuse_late(split_row: PriceSplit, at: datetime, decided_late: bool) -> None:
+    period = Period.parse(split_row.period)
+    grace = programmes.settings_on(split_row.use_on).capture_grace_days
+    last = period.last + timedelta(days=grace)
+    if local(at).date() > last and not decided_late:
+        raise CaptureTooLate(period=split_row.period, last_day=last.isoformat())
+
+
+def _trim(
+    split_row: PriceSplit, held: Sequence[Held], minutes_delivered: int | None
+) -> list[tuple[int, int]]:
+    """Return fen and minutes to capture of each held share, in the same order."""
+    if minutes_delivered is None or minutes_delivered >= split_row.minutes:
+        return [(h.share.fen, h.share.minutes) for h in held]
+    shares = [
+        Share(
+            programme_code=h.share.programme_code,
+            fen=h.share.fen,
+            minutes=h.share.minutes,
+            account_id=h.share.account_id,
+            rate_fen_per_hour=h.share.rate_fen_per_hour,
+        )
+        for h in held
+    ]
+    kept = {
+        s.account_id: s
+        for s in trimmed(
+            shares,
+            price_fen=split_row.price_fen,
+            planned_min=split_row.minutes,
+            delivered_min=minutes_delivered,
+        )
+    }
+    return [
+        (kept[s.account_id].fen, kept[s.account_id].minutes) if s.account_id in kept else (0, 0)
+        for s in shares
+    ]
+
+
+def _resolve(
+    pending: Pending,
+    period: str,
+    visit_id: str,
+    amount: int,
+    payee: str,
+    terms: str,
+    held: Held,
+) -> Entry:
+    posts = amount > 0
+    return Entry(
+        id=("post/" if posts else "void/") + pending.id.removeprefix("hold/"),
+        kind="post" if posts else "void",
+        code=held.share.programme_code,
+        unit=pending.unit,
+        debit=pending.debit,
+        credit=payee if posts else pending.credit,
+        amount=amount if posts else pending.amount,
+        period=period,
+        resolves=pending,
+        work_order_id=held.share.work_order_id,
+        visit_id=visit_id if posts else None,
+        terms_sha256=terms if posts else None,
+    )
+
+
+def _captured_before(session: Session, work_order_id: str, visit_id: str) -> CaptureReceipt:
+    state = state_of(session, work_order_id)
+    before = session.get(Redemption, work_order_id, populate_existing=True)
+    if state == "captured" and before is not None and before.visit_id == visit_id:
+        posts = session.execute(
+            select(
+                LedgerTransfer.id, LedgerTransfer.code, LedgerTransfer.unit, LedgerTransfer.amount
+            )
+            .where(LedgerTransfer.work_order_id == work_order_id, LedgerTransfer.kind == "post")
+            .order_by(LedgerTransfer.serial)
+        ).all()
+        return _capture_receipt(
+            work_order_id, visit_id, before.vendor_id, [(p[0], p[1], p[2], p[3]) for p in posts]
+        )
+    if state == "expected":
+        raise HoldMissing(id=work_order_id)
+    raise WrongState(id=work_order_id, state=state, expected=["held"])
+
+
+def _capture_receipt(
+    work_order_id: str,
+    visit_id: str,
+    vendor_id: str,
+    posts: Sequence[tuple[str, str, str, int]],
+) -> CaptureReceipt:
+    by_programme: dict[str, int] = {}
+    for _, code, unit, amount in posts:
+        if unit == "fen":
+            by_programme[code] = by_programme.get(code, 0) + amount
+    return CaptureReceipt(
+        work_order_id=work_order_id,
+        visit_id=visit_id,
+        vendor_id=vendor_id,
+        price_fen=sum(by_programme.values()),
+        fen_by_programme=by_programme,
+        transfer_ids=tuple(p[0] for p in posts),
+    )
