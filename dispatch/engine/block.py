@@ -1,0 +1,292 @@
+"""Searching one block: from the days it is given to the best days found."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from dispatch.engine.compiled import compiled
+from dispatch.engine.day import empty, join
+from dispatch.engine.draws import stream
+from dispatch.engine.facts import (
+    CELL,
+    DAY,
+    DRAFT,
+    END,
+    KEPT,
+    MARK,
+    NOBODY,
+    OPTION,
+    OUT,
+    PLACED,
+    TOUCHED,
+    TWIN,
+    Best,
+    Days,
+    Desk,
+    Facts,
+)
+from dispatch.engine.insertion import share_cost, sound
+from dispatch.engine.ruin import drop, mend
+from dispatch.engine.search import advance, construct, keep_best, next_iteration, note_stale
+from dispatch.engine.whole import Block
+
+Array = np.ndarray
+CHUNK = 500
+"""Iterations between two looks at the clock, at first."""
+LOOK_S = 0.05
+OPTIONS = 4_096
+"""Ways for a crew to come that are looked at for one task."""
+COLD = 1.0 / 300.0
+"""The last temperature as a part of the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How long to search: by iterations, or by seconds where ``iterations`` is None.
+
+    The temperature falls from ``hot`` to ``cold``, parts of the block's own.
+    """
+
+    iterations: int | None = None
+    seconds: float = 0.0
+    hot: float = 1.0
+    cold: float = COLD
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The best days of a block in the whole problem's codes, and the starts of its crews."""
+
+    days: Mapping[int, Array]
+    starts: Mapping[int, int]
+    cost: float
+    iterations: int
+
+
+class Searcher:
+    """A block on the desk: its days, and the search that goes on over them."""
+
+    def __init__(self, block: Block, seeds: tuple[int, ...]) -> None:
+        self.block = block
+        self.facts = block.facts
+        self.days = _new_days(block.facts, stream(*seeds))
+        self.desk = _new_desk(block.facts)
+        self.best = _new_best(block.facts)
+        self.has_crews = bool((block.facts.task['crew'] > 1).any())
+        self.iterations = 0
+        clear(self.facts, self.days)
+
+    def enter(self, days: Mapping[int, Array], starts: Mapping[int, int]) -> None:
+        """Take over days in the whole problem's codes; a day that breaks a rule is left empty."""
+        task_number = {int(task): at for at, task in enumerate(self.block.tasks)}
+        kitchen_number = {int(place): at for at, place in enumerate(self.block.kitchens)}
+        total = self.block.total_tasks
+        for c, who in enumerate(self.block.caregivers):
+            codes = days.get(int(who))
+            if codes is None or not len(codes):
+                continue
+            nodes = []
+            for code in codes.tolist():
+                if code >= total:
+                    nodes.append(len(task_number) + kitchen_number[code - total])
+                else:
+                    nodes.append(code if code < 0 else task_number[code])
+            for node in nodes:
+                if 0 <= node < len(task_number) and self.facts.task[node]['crew'] > 1:
+                    self.days.start[node] = starts[int(self.block.tasks[node])]
+            take_over(self.facts, self.days, self.desk, c, np.array(nodes, dtype=np.int64))
+        drop_halves(self.facts, self.days, self.desk)
+
+    def begin(self) -> None:
+        """Place greedily what is not placed yet."""
+        absent = self.days.task["first"] == NOBODY
+        day = self.days.day
+        self.best.cost[0] = float(
+            self.facts.task["penalty"][absent].sum()
+            + (self.facts.weight[0] * day["travel"] + day["extra"]).sum()
+            + share_cost(self.facts, self.days)
+        )
+        self.best.cost[1] = np.inf
+        for c in range(len(self.block.caregivers)):
+            note_stale(self.best, c)
+        construct(self.facts, self.days, self.desk, self.best)
+        if self.best.cost[1] == np.inf:
+            keep_best(self.facts, self.days, self.best)
+
+    def run(self, budget: Budget, stop: Callable[[], bool] | None = None) -> None:
+        """Search until the budget is used or *stop* says so."""
+        if budget.iterations is not None:
+            self._run_iterations(budget, stop)
+        else:
+            self._run_seconds(budget, stop)
+
+    def _advance(self, iterations: int, hot: float, cold: float) -> None:
+        scale = self.block.hot
+        advance(
+            self.facts,
+            self.days,
+            self.desk,
+            self.best,
+            iterations,
+            hot * scale,
+            cold * scale,
+            self.has_crews,
+        )
+        self.iterations += iterations
+
+    def _run_iterations(self, budget: Budget, stop: Callable[[], bool] | None) -> None:
+        total = budget.iterations or 0
+        done = 0
+        while done < total and not (stop and stop()):
+            some = min(5 * CHUNK, total - done)
+            hot = _between(budget, done / total)
+            done += some
+            self._advance(some, hot, _between(budget, done / total))
+
+    def _run_seconds(self, budget: Budget, stop: Callable[[], bool] | None) -> None:
+        started = time.perf_counter()
+        chunk = CHUNK // 5
+        spent = 0.0
+        while spent < budget.seconds and not (stop and stop()):
+            hot = _between(budget, spent / budget.seconds)
+            ahead = min(1.0, (spent + LOOK_S) / budget.seconds)
+            self._advance(chunk, hot, _between(budget, ahead))
+            now = time.perf_counter() - started
+            rate = chunk / max(now - spent, 1e-6)
+            spent = now
+            chunk = max(1, int(rate * min(LOOK_S, max(budget.seconds - spent, 1e-3))))
+
+    def found(self) -> Found:
+        """Return the best days so far."""
+        best, block = self.best, self.block
+        n = len(block.tasks)
+        total = self.block.total_tasks
+        days, starts = {}, {}
+        for c, who in enumerate(block.caregivers):
+            at = self.facts.person[c]["row"]
+            nodes = best.node[at + 1 : at + best.day[c]["size"] - 1]
+            codes = nodes.astype(np.int64)
+            is_task = (nodes >= 0) & (nodes < n)
+            codes[is_task] = block.tasks[nodes[is_task]]
+            codes[nodes >= n] = total + block.kitchens[nodes[nodes >= n] - n]
+            days[int(who)] = codes if (nodes >= 0).any() else codes[:0]
+            for node in nodes[is_task]:
+                if self.facts.task[node]['crew'] > 1:
+                    starts[int(block.tasks[node])] = int(best.start[node])
+        return Found(days, starts, float(best.cost[1]), self.iterations)
+
+
+def search_block(
+    block: Block,
+    seeds: tuple[int, ...],
+    budget: Budget,
+    days: Mapping[int, Array],
+    starts: Mapping[int, int],
+    stop: Callable[[], bool] | None = None,
+) -> Found:
+    """Search a block from the given days on; all arguments but *stop* can cross processes."""
+    searcher = Searcher(block, seeds)
+    searcher.enter(days, starts)
+    searcher.begin()
+    searcher.run(budget, stop)
+    return searcher.found()
+
+
+def _between(budget: Budget, part: float) -> float:
+    """Return the temperature when that part of the budget is used."""
+    return budget.hot * (budget.cold / budget.hot) ** min(1.0, part)
+
+
+@compiled
+def clear(f, d):
+    """Leave every day empty."""
+    for c in range(len(f.person)):
+        empty(f, d, c)
+
+
+@compiled
+def drop_halves(f, d, w):
+    """Take out crew tasks of which one day was taken over and the other not."""
+    next_iteration(d, w)
+    for j in range(len(f.task)):
+        if f.task[j].crew > 1 and not f.task[j].frozen and d.task[j].first != NOBODY and d.task[j].second == NOBODY:
+            drop(f, d, w, j)
+    mend(f, d, w)
+
+
+@compiled
+def take_over(f, d, w, c, nodes):
+    """Fill an empty day with *nodes*; leave it empty and return False where that breaks a rule."""
+    if len(nodes) + 2 > f.person[c].room:
+        return False
+    at = f.person[c].row
+    for x in range(len(nodes)):
+        d.cell[at + 1 + x].node = nodes[x]
+    d.cell[at + 1 + len(nodes)].node = END
+    d.day[c].size = len(nodes) + 2
+    if not sound(f, d, w, c):
+        empty(f, d, c)
+        return False
+    for x in range(len(nodes)):
+        if 0 <= nodes[x] < len(f.task):
+            join(f, d, nodes[x], c)
+    return True
+
+
+def _new_days(f: Facts, draw: Array) -> Days:
+    task = np.zeros(len(f.task), dtype=PLACED)
+    task["first"] = task["second"] = NOBODY
+    return Days(
+        cell=np.zeros(_cells(f), dtype=CELL),
+        day=np.zeros(len(f.person), dtype=DAY),
+        task=task,
+        served=np.zeros(_vendors(f), dtype=np.int64),
+        draw=draw,
+    )
+
+
+def _new_desk(f: Facts) -> Desk:
+    people, tasks = len(f.person), len(f.task)
+    longest = int(f.person["room"].max(initial=0)) + 4
+    mark = np.zeros(people, dtype=MARK)
+    mark["touched"] = mark["ruined"] = -1
+    twin = np.zeros(int(f.person["twin"].max(initial=-1)) + 1, dtype=TWIN)
+    twin["mark"] = -1
+    return Desk(
+        cell=np.zeros(longest, dtype=DRAFT),
+        stamp=np.zeros(2, dtype=np.int64),
+        touch=np.zeros(people, dtype=TOUCHED),
+        backup=np.zeros(_cells(f), dtype=np.int32),
+        mark=mark,
+        out=np.zeros(tasks, dtype=OUT),
+        gone=np.full(tasks, -1, dtype=np.int64),
+        key=np.zeros(max(tasks, OPTIONS)),
+        twin=twin,
+        option=np.zeros(OPTIONS, dtype=OPTION),
+        served=np.zeros(_vendors(f), dtype=np.int64),
+        count=np.zeros(4, dtype=np.int64),
+    )
+
+
+def _new_best(f: Facts) -> Best:
+    people = len(f.person)
+    return Best(
+        node=np.zeros(_cells(f), dtype=np.int32),
+        day=np.zeros(people, dtype=KEPT),
+        start=np.zeros(len(f.task), dtype=np.int64),
+        stale=np.zeros(people, dtype=np.int64),
+        count=np.zeros(1, dtype=np.int64),
+        cost=np.zeros(2),
+    )
+
+
+def _cells(f: Facts) -> int:
+    return int(f.person["room"].sum(dtype=np.int64))
+
+
+def _vendors(f: Facts) -> int:
+    return max(len(f.share_goal), int(f.person["vendor"].max(initial=-1)) + 1)
