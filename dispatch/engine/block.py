@@ -8,14 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dispatch.engine.compiled import compiled
-from dispatch.engine.day import empty, join
-from dispatch.engine.draws import stream
-from dispatch.engine.facts import (
+from dispatch.engine.kernel.draws import stream
+from dispatch.engine.kernel.facts import (
     CELL,
     DAY,
     DRAFT,
-    END,
     KEPT,
     MARK,
     NOBODY,
@@ -29,9 +26,10 @@ from dispatch.engine.facts import (
     Desk,
     Facts,
 )
-from dispatch.engine.insertion import share_cost, sound
-from dispatch.engine.ruin import drop, mend
-from dispatch.engine.search import advance, construct, keep_best, next_iteration, note_stale
+from dispatch.engine.kernel.handover import clear, drop_halves, read_times, take_over
+from dispatch.engine.kernel.insertion import share_cost
+from dispatch.engine.kernel.search import advance, construct, keep_best, note_stale
+from dispatch.engine.kernel.trips import IMPOSSIBLE
 from dispatch.engine.whole import Block
 
 Array = np.ndarray
@@ -58,11 +56,26 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
+class Times:
+    """The earliest schedule of a day: one entry a code of the day, and one for END.
+
+    ``begin`` is the start of service (arrival at a gap and END), ``go`` the travel from the stop
+    before. ``rest`` is 3 x position + kind as `dispatch.engine.kernel.trips.schedule` returns it, with
+    START at position 0; -1 where no rest stop is needed.
+    """
+
+    begin: Array
+    go: Array
+    rest: int
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """The best days of a block in the whole problem's codes, and the starts of its crews."""
 
-    days: Mapping[int, Array]
-    starts: Mapping[int, int]
+    days: dict[int, Array]
+    times: dict[int, Times]
+    starts: dict[int, int]
     cost: float
     iterations: int
 
@@ -76,7 +89,7 @@ class Searcher:
         self.days = _new_days(block.facts, stream(*seeds))
         self.desk = _new_desk(block.facts)
         self.best = _new_best(block.facts)
-        self.has_crews = bool((block.facts.task['crew'] > 1).any())
+        self.has_crews = bool((block.facts.task["crew"] > 1).any())
         self.iterations = 0
         clear(self.facts, self.days)
 
@@ -96,8 +109,8 @@ class Searcher:
                 else:
                     nodes.append(code if code < 0 else task_number[code])
             for node in nodes:
-                if 0 <= node < len(task_number) and self.facts.task[node]['crew'] > 1:
-                    self.days.start[node] = starts[int(self.block.tasks[node])]
+                if 0 <= node < len(task_number) and self.facts.task[node]["crew"] > 1:
+                    self.days.task[node]["start"] = starts[int(self.block.tasks[node])]
             take_over(self.facts, self.days, self.desk, c, np.array(nodes, dtype=np.int64))
         drop_halves(self.facts, self.days, self.desk)
 
@@ -161,23 +174,34 @@ class Searcher:
             chunk = max(1, int(rate * min(LOOK_S, max(budget.seconds - spent, 1e-3))))
 
     def found(self) -> Found:
-        """Return the best days so far."""
-        best, block = self.best, self.block
+        """Return the best days so far, with their earliest schedules."""
+        f, best, block = self.facts, self.best, self.block
         n = len(block.tasks)
-        total = self.block.total_tasks
-        days, starts = {}, {}
-        for c, who in enumerate(block.caregivers):
-            at = self.facts.person[c]["row"]
-            nodes = best.node[at + 1 : at + best.day[c]["size"] - 1]
-            codes = nodes.astype(np.int64)
+        found = Found({}, {}, {}, float(best.cost[1]), self.iterations)
+        # The search may go on from where it stands: only the agreed starts are those of the best.
+        now = self.days.task["start"].copy()
+        self.days.task["start"] = best.start
+        for c, who in enumerate(block.caregivers.tolist()):
+            row, size = int(f.person[c]["row"]), int(best.day[c]["size"])
+            nodes = best.node[row + 1 : row + size - 1].astype(np.int64)
+            if not (nodes >= 0).any():
+                found.days[who] = nodes[:0]
+                continue
+            codes = nodes.copy()
             is_task = (nodes >= 0) & (nodes < n)
             codes[is_task] = block.tasks[nodes[is_task]]
-            codes[nodes >= n] = total + block.kitchens[nodes[nodes >= n] - n]
-            days[int(who)] = codes if (nodes >= 0).any() else codes[:0]
-            for node in nodes[is_task]:
-                if self.facts.task[node]['crew'] > 1:
-                    starts[int(block.tasks[node])] = int(best.start[node])
-        return Found(days, starts, float(best.cost[1]), self.iterations)
+            codes[nodes >= n] = block.total_tasks + block.kitchens[nodes[nodes >= n] - n]
+            found.days[who] = codes
+            begin, go = np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.int64)
+            rest = read_times(f, self.days, self.desk, c, best.node[row : row + size], begin, go)
+            if rest == IMPOSSIBLE:
+                raise RuntimeError(f"the day of caregiver {who} has no schedule")
+            found.times[who] = Times(begin[1:], go[1:], rest)
+            for node in nodes[is_task].tolist():
+                if f.task[node]["crew"] > 1:
+                    found.starts[int(block.tasks[node])] = int(best.start[node])
+        self.days.task["start"] = now
+        return found
 
 
 def search_block(
@@ -199,42 +223,6 @@ def search_block(
 def _between(budget: Budget, part: float) -> float:
     """Return the temperature when that part of the budget is used."""
     return budget.hot * (budget.cold / budget.hot) ** min(1.0, part)
-
-
-@compiled
-def clear(f, d):
-    """Leave every day empty."""
-    for c in range(len(f.person)):
-        empty(f, d, c)
-
-
-@compiled
-def drop_halves(f, d, w):
-    """Take out crew tasks of which one day was taken over and the other not."""
-    next_iteration(d, w)
-    for j in range(len(f.task)):
-        if f.task[j].crew > 1 and not f.task[j].frozen and d.task[j].first != NOBODY and d.task[j].second == NOBODY:
-            drop(f, d, w, j)
-    mend(f, d, w)
-
-
-@compiled
-def take_over(f, d, w, c, nodes):
-    """Fill an empty day with *nodes*; leave it empty and return False where that breaks a rule."""
-    if len(nodes) + 2 > f.person[c].room:
-        return False
-    at = f.person[c].row
-    for x in range(len(nodes)):
-        d.cell[at + 1 + x].node = nodes[x]
-    d.cell[at + 1 + len(nodes)].node = END
-    d.day[c].size = len(nodes) + 2
-    if not sound(f, d, w, c):
-        empty(f, d, c)
-        return False
-    for x in range(len(nodes)):
-        if 0 <= nodes[x] < len(f.task):
-            join(f, d, nodes[x], c)
-    return True
 
 
 def _new_days(f: Facts, draw: Array) -> Days:

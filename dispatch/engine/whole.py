@@ -14,7 +14,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from dispatch.candidates import Candidates
-from dispatch.engine.facts import NEVER, NOBODY, PAIR, PERSON, SPAN, TASK, Facts
+from dispatch.engine.kernel.facts import NEVER, NOBODY, PAIR, PERSON, SPAN, TASK, Facts
 from dispatch.model import Caregiver, Problem, Rest, Task
 from dispatch.travel import Travel
 

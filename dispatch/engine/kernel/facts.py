@@ -32,7 +32,7 @@ NEVER = 1 << 60
 
 
 def _record(**fields: str) -> np.dtype:
-    return np.dtype([(name, kind) for name, kind in fields.items()], align=True)
+    return np.dtype(list(fields.items()), align=True)
 
 
 TASK = _record(

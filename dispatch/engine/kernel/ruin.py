@@ -5,11 +5,11 @@ Christiaens and Vanden Berghe, Slack Induction by String Removals (Transportatio
 
 from __future__ import annotations
 
-from dispatch.engine.compiled import compiled
-from dispatch.engine.day import empty, extra_of, refresh
-from dispatch.engine.draws import draw, draw_below
-from dispatch.engine.facts import NOBODY
-from dispatch.engine.insertion import sound, touch
+from dispatch.engine.kernel.compiled import compiled
+from dispatch.engine.kernel.day import empty, extra_of, refresh
+from dispatch.engine.kernel.draws import draw, draw_below
+from dispatch.engine.kernel.facts import NOBODY
+from dispatch.engine.kernel.insertion import sound, touch
 
 MEAN_OUT = 10.0
 """How many tasks an iteration takes out on average."""

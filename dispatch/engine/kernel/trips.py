@@ -9,11 +9,12 @@ the elementwise minimum), found by going forward and going back to a fetching th
 
 from __future__ import annotations
 
-from dispatch.engine.compiled import compiled
-from dispatch.engine.day import begin, rested
-from dispatch.engine.facts import GAP, NEVER, NOBODY
+from dispatch.engine.kernel.compiled import compiled
+from dispatch.engine.kernel.day import begin, rested
+from dispatch.engine.kernel.facts import GAP, NEVER, NOBODY
 
 NO_REST = -1
+IMPOSSIBLE = -2
 BEFORE = 0
 AFTER = 1
 OUTSIDE = 2
@@ -27,7 +28,6 @@ def lay_out(f, d, w, c, skip, k, node, k_load, load):
     ``skip`` and ``node`` are -1 where nothing is skipped or put in. Returns the number of nodes.
     """
     at = f.person[c].row
-    tasks = len(f.task)
     m = 0
     for x in range(d.day[c].size):
         if x == k_load:
@@ -39,6 +39,14 @@ def lay_out(f, d, w, c, skip, k, node, k_load, load):
         if d.cell[at + x].node != skip or skip < 0:
             w.cell[m].node = d.cell[at + x].node
             m += 1
+    place_nodes(f, w, c, m)
+    return m
+
+
+@compiled
+def place_nodes(f, w, c, m):
+    """Fill the places of the first *m* nodes of the tentative day."""
+    tasks = len(f.task)
     for x in range(m):
         here = w.cell[x].node
         w.cell[x].spot = f.person[c].base
@@ -46,7 +54,6 @@ def lay_out(f, d, w, c, skip, k, node, k_load, load):
             w.cell[x].spot = f.kitchen[here - tasks]
         elif here >= 0:
             w.cell[x].spot = f.task[here].place
-    return m
 
 
 @compiled
@@ -147,17 +154,17 @@ def timed(f, d, w, c, m, rest_at, rest_how):
 def schedule(f, d, w, c, m):
     """Fill the earliest schedule of the tentative day; return 3 x rest position + kind.
 
-    -1 where no rest is needed, -2 where there is no schedule. A rest outside the routes is tried
+    NO_REST where none is needed, IMPOSSIBLE where there is no schedule. A rest outside the routes is tried
     first, then one at each position, so that food does not wait where it need not.
     """
     if not supplied(f, w, c, m):
-        return -2
+        return IMPOSSIBLE
     if f.person[c].rest_s == 0:
-        return -1 if timed(f, d, w, c, m, NO_REST, OUTSIDE) else -2
+        return NO_REST if timed(f, d, w, c, m, NO_REST, OUTSIDE) else IMPOSSIBLE
     for x in range(m):
         if w.cell[x].node < 0:
             if x > 0 and not supplied(f, w, c, m):
-                return -2
+                return IMPOSSIBLE
             if timed(f, d, w, c, m, x, OUTSIDE):
                 return 3 * x + OUTSIDE
     for x in range(1, m):
@@ -166,18 +173,18 @@ def schedule(f, d, w, c, m):
                 supplied(f, w, c, m)
                 if timed(f, d, w, c, m, x, how):
                     return 3 * x + how
-    return -2
+    return IMPOSSIBLE
 
 
 @compiled
 def works(f, d, w, c):
     """Say whether a day as it stands keeps every rule about times, loads and the rest."""
     m = lay_out(f, d, w, c, -1, -1, -1, -1, -1)
-    return schedule(f, d, w, c, m) > -2
+    return schedule(f, d, w, c, m) != IMPOSSIBLE
 
 
 @compiled
 def works_with(f, d, w, c, k, j, k_load):
     """Say whether a day still works with *j* put at *k*, its load fetched at ``k_load`` if >= 0."""
     m = lay_out(f, d, w, c, -1, k, j, k_load, len(f.task) + f.task[j].kitchen)
-    return schedule(f, d, w, c, m) > -2
+    return schedule(f, d, w, c, m) != IMPOSSIBLE

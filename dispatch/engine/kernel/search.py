@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from dispatch.engine.compiled import compiled
-from dispatch.engine.day import day_cost
-from dispatch.engine.draws import draw, draw_below
-from dispatch.engine.facts import NOBODY
-from dispatch.engine.insertion import best_place, settle, share_cost, sorted_by
-from dispatch.engine.pairs import best_pair, move_start, settle_pair
-from dispatch.engine.ruin import note_absent, put_back, ruin
+from dispatch.engine.kernel.compiled import compiled
+from dispatch.engine.kernel.day import day_cost
+from dispatch.engine.kernel.draws import draw, draw_below
+from dispatch.engine.kernel.facts import NOBODY
+from dispatch.engine.kernel.insertion import best_place, settle, share_cost, sorted_by
+from dispatch.engine.kernel.pairs import best_pair, move_start, settle_pair
+from dispatch.engine.kernel.ruin import note_absent, put_back, ruin
 
 BLINK = 0.01
 """How often a place is overlooked."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from dispatch.engine.compiled import compiled
-from dispatch.engine.day import (
+from dispatch.engine.kernel.compiled import compiled
+from dispatch.engine.kernel.day import (
     begin,
     day_cost,
     has_room,
@@ -19,9 +19,9 @@ from dispatch.engine.day import (
     refresh,
     rested,
 )
-from dispatch.engine.draws import draw
-from dispatch.engine.facts import END, NOBODY
-from dispatch.engine.trips import works, works_with
+from dispatch.engine.kernel.draws import draw
+from dispatch.engine.kernel.facts import END, NOBODY
+from dispatch.engine.kernel.trips import works, works_with
 
 
 @compiled
@@ -147,9 +147,14 @@ def best_in_trips(f, d, w, j, c, extra, bound, blink):
         k = x - at + 1
         if fetched:
             cost = f.weight[0] * more + extra
-            if cost < best and more <= spare and fits(f, d, c, j, x, go, on):
-                if draw(d.draw) >= blink and works_with(f, d, w, c, k, j, -1):
-                    best, best_k, best_load = cost, k, -1
+            if (
+                cost < best
+                and more <= spare
+                and fits(f, d, c, j, x, go, on)
+                and draw(d.draw) >= blink
+                and works_with(f, d, w, c, k, j, -1)
+            ):
+                best, best_k, best_load = cost, k, -1
         for y in range(x, opened - 1, -1):
             if y == x:
                 both = f.travel[d.cell[x].spot, kitchen] + f.travel[kitchen, place] + on

@@ -7,12 +7,12 @@ now and then to where both have room.
 
 from __future__ import annotations
 
-from dispatch.engine.compiled import compiled
-from dispatch.engine.day import has_room, join, last_free, put, refresh, rested
-from dispatch.engine.draws import draw
-from dispatch.engine.facts import NEVER, NOBODY
-from dispatch.engine.insertion import seen_twin, share_step, sorted_by, touch
-from dispatch.engine.trips import works_with
+from dispatch.engine.kernel.compiled import compiled
+from dispatch.engine.kernel.day import has_room, join, last_free, put, refresh, rested
+from dispatch.engine.kernel.draws import draw
+from dispatch.engine.kernel.facts import NEVER, NOBODY
+from dispatch.engine.kernel.insertion import seen_twin, share_step, sorted_by, touch
+from dispatch.engine.kernel.trips import works_with
 
 
 @compiled

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dispatch.engine.compiled import compiled
+from dispatch.engine.kernel.compiled import compiled
 
 
 def stream(*seeds: int) -> np.ndarray:

@@ -1,13 +1,13 @@
 """One caregiver's day: earliest departures, latest arrivals, and how a day is changed.
 
-See `dispatch.engine.facts` for the form of a day. Loads are looked at here only as far as their
-readiness goes; holding times and capacity are for `dispatch.engine.trips`.
+See `dispatch.engine.kernel.facts` for the form of a day. Loads are looked at here only as far as their
+readiness goes; holding times and capacity are for `dispatch.engine.kernel.trips`.
 """
 
 from __future__ import annotations
 
-from dispatch.engine.compiled import compiled
-from dispatch.engine.facts import END, GAP, NEVER, NOBODY, START
+from dispatch.engine.kernel.compiled import compiled
+from dispatch.engine.kernel.facts import END, GAP, NEVER, NOBODY, START
 
 
 @compiled
@@ -179,7 +179,9 @@ def refresh(f, d, c):
     d.day[c].work = work + travel
     look_forward(f, d, c)
     look_back(f, d, c)
-    on_time = d.cell[at].leave <= d.cell[at].reach or d.cell[at].leave_owing <= d.cell[at].reach_owing
+    on_time = (
+        d.cell[at].leave <= d.cell[at].reach or d.cell[at].leave_owing <= d.cell[at].reach_owing
+    )
     return on_time and d.day[c].work <= f.person[c].max_work
 
 

@@ -1,0 +1,1 @@
+"""What Numba compiles: the search itself, over the arrays of `facts`."""

@@ -1,0 +1,316 @@
+"""Plan a day: candidates, parts, search, merge, check. What comes out keeps every rule.
+
+The problem falls into parts that share no caregiver, and each is searched by itself; a part that
+is too large is cut along other borders in every round. The compiled search holds no Python lock,
+so that the workers are threads unless an executor is handed in.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+import dispatch
+from dispatch.candidates import LADDER, Candidates, eligible
+from dispatch.check import Violation, check, check_routes
+from dispatch.cost import totals_of
+from dispatch.engine.block import COLD, Budget, Found, search_block
+from dispatch.engine.pieces import LARGEST, Piece, divide, packed, schedule_rounds
+from dispatch.engine.rota import Rota
+from dispatch.engine.routes import routes_of
+from dispatch.engine.warm import is_compiled, warm_up
+from dispatch.engine.whole import Block, Whole
+from dispatch.io import problem_sha256
+from dispatch.model import Problem
+from dispatch.plan import Engine, Plan, Remaining, Route, Unassigned
+from dispatch.travel import Travel
+
+logger = logging.getLogger(__name__)
+
+Array = np.ndarray
+FINISH_A_TASK_S = 1e-4
+"""Kept back for routes and check at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A step of planning: what is going on, and since when."""
+
+    step: str
+    elapsed_s: float
+    cost: int | None = None
+    unassigned: int | None = None
+
+    def __str__(self) -> str:
+        cost = "" if self.cost is None else f", cost {self.cost:,}"
+        left = "" if self.unassigned is None else f", {self.unassigned} left out"
+        return f"{self.elapsed_s:7.1f} s  {self.step}{left}{cost}"
+
+
+def solve(
+    problem: Problem,
+    *,
+    seconds: float = 10.0,
+    iterations: int | None = None,
+    seed: int = 1,
+    workers: int = 1,
+    start: Plan | None = None,
+    executor: Executor | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> Plan:
+    """Return the best plan found in the time; `dispatch.check` finds no fault with it.
+
+    With *iterations* (of ruin and recreate, over all parts) instead of *seconds* the plan depends
+    on problem, seed, iterations and start alone: not on the machine, nor on *workers*. *start* is
+    a plan to go on from; of one that breaks rules, the days that keep them are taken. *executor*
+    takes the parts where they shall run, *workers* at a time. *should_stop* is asked many times a
+    second (with an executor: between parts) and ends the search with the best plan so far.
+    """
+    planner = _Planner(problem, seconds, iterations, seed, workers, progress, should_stop)
+    return planner.run(start, executor)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A piece and for how long it is searched."""
+
+    piece: Piece
+    budget: Budget
+
+
+class _Planner:
+    """One run of `solve`."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        seconds: float,
+        iterations: int | None,
+        seed: int,
+        workers: int,
+        progress: Callable[[Progress], None] | None,
+        should_stop: Callable[[], bool] | None,
+    ) -> None:
+        self.problem = problem
+        self.iterations, self.seed, self.workers = iterations, seed, max(1, workers)
+        self.seconds = 0.0 if iterations is not None else float(seconds)
+        self.progress, self.should_stop = progress, should_stop
+        self.began = time.perf_counter()
+
+    def run(self, start: Plan | None, executor: Executor | None) -> Plan:
+        if not is_compiled():
+            self._say("compiling the search for this machine; this takes a minute, and only once")
+        warm_up()
+        self.began = time.perf_counter()
+        self._say("reading who can serve what")
+        self.candidates = eligible(self.problem)
+        self.whole = Whole(self.problem, self.candidates, Travel.of(self.problem))
+        best = self._first_plan(start)
+        parts = self.candidates.parts(len(self.problem.caregivers))
+        if parts:
+            rota = Rota.of(self.problem, self.candidates, start)
+            self._search(parts, rota, executor)
+            found = self._checked(routes_of(self.problem, rota.days, rota.times))
+            best = min(found, best, key=lambda plan: plan.totals.cost)
+        self._say("planned", best)
+        return best
+
+    def _say(self, step: str, plan: Plan | None = None) -> None:
+        if self.progress is None:
+            return
+        elapsed = time.perf_counter() - self.began
+        if plan is None:
+            self.progress(Progress(step, elapsed))
+        else:
+            self.progress(Progress(step, elapsed, plan.totals.cost, len(plan.unassigned)))
+
+    # --- search -------------------------------------------------------------------------------
+
+    def _search(
+        self, parts: Sequence[tuple[Array, Array]], rota: Rota, executor: Executor | None
+    ) -> None:
+        """Search all parts, round after round, and leave the best days in *rota*."""
+        rounds = schedule_rounds(parts, again=False)
+        kept = FINISH_A_TASK_S * len(self.problem.tasks)
+        deadline = self.began + self.seconds - kept
+        own = ThreadPoolExecutor(self.workers) if executor is None else None
+        try:
+            for turn, chosen in enumerate(rounds):
+                pieces: list[_Job] = []
+                for at in chosen:
+                    pieces += self._pieces(parts[at], rota, turn, len(rounds))
+                left = max(0.0, deadline - time.perf_counter()) / (len(rounds) - turn)
+                self._say(f"round {turn + 1} of {len(rounds)}: {len(pieces)} pieces")
+                if own is not None:
+                    results = self._in_threads(pieces, rota, turn, left, own)
+                else:
+                    results = self._elsewhere(pieces, rota, turn, left, executor)
+                for found in results:
+                    rota.take(found)
+                if self._stopped():
+                    return
+        finally:
+            if own is not None:
+                own.shutdown()
+
+    def _stopped(self) -> bool:
+        return self.should_stop is not None and self.should_stop()
+
+    def _pieces(self, part: tuple[Array, Array], rota: Rota, turn: int, rounds: int) -> list[_Job]:
+        """Return what is searched of a part in a round, and between which temperatures."""
+        if len(part[1]) <= LARGEST:
+            return [_Job(Piece(*part), Budget(iterations=self._share_of(len(part[1]), 1)))]
+        hot, cold = COLD ** (turn / rounds), COLD ** ((turn + 1) / rounds)
+        return [
+            _Job(
+                piece,
+                Budget(iterations=self._share_of(len(piece.tasks), rounds), hot=hot, cold=cold),
+            )
+            for piece in divide(self.whole, part, rota, turn, self.seed)
+        ]
+
+    def _share_of(self, tasks: int, rounds: int) -> int | None:
+        """Return the iterations for so many tasks of all, in one of so many rounds."""
+        if self.iterations is None:
+            return None
+        return round(self.iterations * tasks / max(1, len(self.problem.tasks)) / rounds)
+
+    def _in_threads(
+        self,
+        pieces: Sequence[_Job],
+        rota: Rota,
+        turn: int,
+        seconds: float,
+        threads: ThreadPoolExecutor,
+    ) -> list[Found]:
+        """Search the pieces in threads of this process, each with its share of them."""
+        ends = time.perf_counter() + seconds
+        shares = packed([len(job.piece.tasks) for job in pieces], self.workers)
+        futures = [
+            threads.submit(self._work, [pieces[at] for at in share], rota, turn, ends)
+            for share in shares
+        ]
+        return [found for future in futures for found in future.result()]
+
+    def _work(self, jobs: Sequence[_Job], rota: Rota, turn: int, ends: float) -> list[Found]:
+        """Search some pieces one after the other; each has its part of the time that is left."""
+        results = []
+        ahead = sum(len(job.piece.tasks) for job in jobs)
+        for job in jobs:
+            block, seeds, days, starts = self._packet(job.piece, rota, turn)
+            tasks = len(job.piece.tasks)
+            seconds = max(0.0, ends - time.perf_counter()) * tasks / ahead
+            budget = replace(job.budget, seconds=seconds)
+            results.append(search_block(block, seeds, budget, days, starts, self.should_stop))
+            ahead -= tasks
+        return results
+
+    def _elsewhere(
+        self,
+        pieces: Sequence[_Job],
+        rota: Rota,
+        turn: int,
+        seconds: float,
+        executor: Executor,
+    ) -> list[Found]:
+        """Search the pieces wherever *executor* does; every packet holds all that it needs."""
+        futures = []
+        for share in packed([len(job.piece.tasks) for job in pieces], self.workers):
+            total = sum(len(pieces[at].piece.tasks) for at in share)
+            for job in (pieces[at] for at in share):
+                budget = replace(job.budget, seconds=seconds * len(job.piece.tasks) / total)
+                block, seeds, days, starts = self._packet(job.piece, rota, turn)
+                futures.append(executor.submit(search_block, block, seeds, budget, days, starts))
+        return [future.result() for future in futures]
+
+    def _packet(
+        self, piece: Piece, rota: Rota, turn: int
+    ) -> tuple[Block, tuple[int, ...], dict[int, Array], dict[int, int]]:
+        """Return the block of a piece, its seeds, and the days and starts that it begins with."""
+        block = self.whole.cut(piece.caregivers, piece.tasks, frozen=piece.frozen)
+        days = {who: rota.days[who] for who in piece.caregivers.tolist() if who in rota.days}
+        starts = {task: rota.starts[task] for task in piece.tasks.tolist() if task in rota.starts}
+        return block, (self.seed, turn, int(piece.tasks[0])), days, starts
+
+    # --- plans --------------------------------------------------------------------------------
+
+    def _first_plan(self, start: Plan | None) -> Plan:
+        """Return the plan to fall back on: *start* if it keeps every rule, or one of no routes."""
+        if start is not None and not check_routes(self.problem, start.routes):
+            return self._plan(start.routes)
+        return self._plan(())
+
+    def _checked(self, routes: Sequence[Route]) -> Plan:
+        """Return the plan of those routes that keep every rule; that all do is what we expect."""
+        while True:
+            plan = self._plan(routes)
+            violations = check(self.problem, plan)
+            if not violations:
+                return plan
+            logger.error(
+                "plan_with_violations",
+                extra={"violations": len(violations), "first": str(violations[0])},
+            )
+            routes = _without(routes, violations)
+
+    def _plan(self, routes: Sequence[Route]) -> Plan:
+        served = {stop.task for route in routes for stop in route.stops if stop.kind == "task"}
+        return Plan(
+            problem_sha256=problem_sha256(self.problem),
+            seed=self.seed,
+            engine=Engine(dispatch.__version__, self.seconds),
+            routes=tuple(routes),
+            unassigned=tuple(
+                _left_out(self.problem, self.candidates, at)
+                for at, task in enumerate(self.problem.tasks)
+                if task.id not in served
+            ),
+            totals=totals_of(self.problem, routes),
+        )
+
+
+def _without(routes: Sequence[Route], violations: Sequence[Violation]) -> list[Route]:
+    """Return the routes that no violation is about; all are dropped where none is named."""
+    people = {each.caregiver for each in violations} - {None}
+    tasks = {each.task for each in violations} - {None}
+    kept = [
+        route
+        for route in routes
+        if route.caregiver not in people and not any(stop.task in tasks for stop in route.stops)
+    ]
+    return kept if len(kept) < len(routes) else []
+
+
+_REASONS = dict(
+    zip(
+        LADDER,
+        (
+            "no_skill",
+            "all_forbidden",
+            "vendor_has_nobody",
+            "no_caregiver_in_circle",
+            "outside_all_shifts",
+        ),
+        strict=True,
+    )
+)
+
+
+def _left_out(problem: Problem, candidates: Candidates, at: int) -> Unassigned:
+    """Return the task as left out, with the first filter that leaves fewer than its crew."""
+    task = problem.tasks[at]
+    counts = candidates.remaining[at].tolist()
+    short = [name for name, count in zip(LADDER, counts, strict=True) if count < task.crew]
+    if short:
+        reason = _REASONS[short[0]]
+    elif candidates.alone[at] < task.crew:
+        reason = "load_too_late" if task.load is not None else "no_room"
+    else:
+        reason = "no_room"
+    return Unassigned(task.id, reason, Remaining(*counts))
