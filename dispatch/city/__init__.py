@@ -26,6 +26,7 @@ __all__ = ["City", "Home", "Person", "Site", "Vendor", "Visit", "generate"]
 
 LARGEST_CITY = 20_000
 ATTENDANCE = 0.78
+ABSENT = 0.015  # of those on the roster did not come this morning
 HOLD_S = 3600
 NEXT_CITY_DEGREES = 1.7
 
@@ -97,10 +98,16 @@ class City:
             id=visit.id, place=place, service_s=visit.service_s, windows=(visit.window,),
             skills=frozenset({visit.skill}), crew=1 if self.plain else visit.crew,
             vendors=None if visit.vendor is None else frozenset({visit.vendor}),
-            preferred=frozenset() if visit.usual is None else {self.people[visit.usual].id},
+            preferred=self._preferred(visit),
             forbidden=frozenset(self.people[i].id for i in visit.forbidden),
             priority=visit.priority, load=load, fixed=None,
         )  # fmt: skip
+
+    def _preferred(self, visit: Visit) -> frozenset[str]:
+        """Return the usual caregiver, unless they are away today."""
+        if visit.usual is None or not self.people[visit.usual].shifts:
+            return frozenset()
+        return frozenset({self.people[visit.usual].id})
 
     def vendor_share(self) -> dict[str, float]:
         """Return each vendor's fair share of the open orders: its part of those who work today."""
@@ -177,6 +184,8 @@ def _staff_at_sites_and_off_today(drawn: Day, orders: int) -> list[Person]:
         base = int(rng.integers(len(drawn.bases)))
         market.hire(base, "agent", vendor=large[i % len(large)])
     people = [w.person for w in market.workers]
+    for number in rng.choice(on_the_road, round(ABSENT * on_the_road), replace=False).tolist():
+        people[number] = replace(people[number], shifts=())
     off = round(on_the_road * (1 / ATTENDANCE - 1))
     for number in sorted(rng.choice(on_the_road, off, replace=off > on_the_road).tolist()):
         twin = people[number]

@@ -137,7 +137,6 @@ def test_the_usual_caregiver_can_come_and_belongs_to_the_vendor_chosen(city: Cit
             person = city.people[visit.usual]
             assert person.vendor == visit.vendor
             assert visit.skill in person.skills
-            assert person.shifts
             assert visit.usual not in visit.forbidden
 
 
