@@ -10,22 +10,18 @@ from flask_sqlalchemy import SQLAlchemy
 
 from marketplace import commands, web
 from marketplace.adapters.feed import LocalFeed, RedisFeed
+from marketplace.adapters.geocoder import build_geocoder
 from marketplace.adapters.null import OutboxNotifier
 from marketplace.config import Settings
 from marketplace.kernel import log
 from marketplace.kernel.clock import Clock, SystemClock
 from marketplace.kernel.crypto import Vault
 from marketplace.kernel.db import Base, prepare_engine
-from marketplace.kernel.ports import Located, Ports
+from marketplace.kernel.ports import Ports
 from marketplace.tables import TABLES
 
 db = SQLAlchemy(model_class=Base)
 migrate = Migrate()
-
-
-class _NoGeocoder:
-    def locate(self, address: str) -> Located | None:
-        return None
 
 
 def build_ports(settings: Settings, clock: Clock | None = None) -> Ports:
@@ -34,7 +30,7 @@ def build_ports(settings: Settings, clock: Clock | None = None) -> Ports:
         clock=clock or SystemClock(),
         vault=Vault({"k1": settings.secret("data_key").encode()}),
         notifier=OutboxNotifier(),
-        geocoder=_NoGeocoder(),
+        geocoder=build_geocoder(settings),
         live=RedisFeed(settings.redis_url) if settings.redis_url else LocalFeed(),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -30,6 +31,10 @@ class Settings(BaseSettings):
     demo: bool = False
     second_factor: bool | None = None
     staff_idle_minutes: int = Field(default=30, ge=1, le=720)
+    gazetteer: Path | None = None
+    geocoder: Literal["none", "tianditu", "amap", "baidu", "nominatim"] = "none"
+    geocoder_key: str | None = None
+    geocoder_host: str | None = None
     tianditu_key: str | None = None
 
     model_config["populate_by_name"] = True

@@ -33,10 +33,33 @@ class Located:
     source: str
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """A box of WGS-84 degrees."""
+
+    south: float
+    north: float
+    west: float
+    east: float
+
+    def contain(self, lat: float, lng: float) -> bool:
+        """Return whether the point lies in the box, edges included."""
+        return self.south <= lat <= self.north and self.west <= lng <= self.east
+
+
 class Geocoder(Protocol):
-    """Turns an address into a point, or ``None`` when it is not known."""
+    """Turns an address of the city into a point, or ``None`` when it is not known."""
+
+    @property
+    def bounds(self) -> Bounds:
+        """The box outside which no address of the city lies."""
+        ...
 
     def locate(self, address: str) -> Located | None: ...
+
+    def place(self, code: str) -> Located | None:
+        """Return the point of a district (6 digits), town (9) or community (12)."""
+        ...
 
 
 class Subscription(Protocol):
