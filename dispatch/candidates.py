@@ -19,7 +19,6 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from dispatch.geo import Spots
 from dispatch.model import Problem, Task
 from dispatch.travel import Travel
 
@@ -74,28 +73,13 @@ class Candidates:
         return found
 
 
-def eligible(
-    problem: Problem, *, tasks: Sequence[Task] | None = None, most: int | None = None
-) -> Candidates:
-    """Return the candidates of every task of *problem*, or of *tasks* instead.
+class People:
+    """What the filters need of the caregivers and the map; made once, asked often."""
 
-    ``most`` keeps only the nearest so many of each task; the counts stay those of all. Caregivers
-    whose crew cannot be completed are still listed.
-    """
-    return _Filter(problem, problem.tasks if tasks is None else tasks, most).run()
-
-
-class _Filter:
-    """The arrays of one run; a class so that the steps can share them."""
-
-    def __init__(self, problem: Problem, tasks: Sequence[Task], most: int | None) -> None:
-        self.problem, self.tasks, self.most = problem, tasks, most
-        self.travel = Travel.of(problem)
-        self._read_caregivers()
-        self._read_tasks()
-
-    def _read_caregivers(self) -> None:
-        people = self.problem.caregivers
+    def __init__(self, problem: Problem, travel: Travel | None = None) -> None:
+        self.problem = problem
+        self.travel = Travel.of(problem) if travel is None else travel
+        people = problem.caregivers
         base = np.array([each.base for each in people], dtype=np.int64)
         self.bases, self.base_of = np.unique(base, return_inverse=True)
         self.by_base = np.argsort(self.base_of, kind="stable")
@@ -110,6 +94,33 @@ class _Filter:
         none = np.iinfo(np.int64).max // 4
         self.max_work = _numbers([each.max_work_s for each in people], none)
         self.capacity = _numbers([each.capacity for each in people], none)
+        # Where a matrix tells the ways there is no map to look bases up in.
+        self.spots = self.travel.spots
+        self.tree = None if self.spots is None else cKDTree(self.spots.xyz[:, self.bases].T)
+
+
+def eligible(
+    problem: Problem,
+    *,
+    tasks: Sequence[Task] | None = None,
+    most: int | None = None,
+    people: People | None = None,
+) -> Candidates:
+    """Return the candidates of every task of *problem*, or of *tasks* instead.
+
+    ``most`` keeps only the nearest so many of each task; the counts stay those of all. Caregivers
+    whose crew cannot be completed are still listed. ``people`` saves reading them again.
+    """
+    asked = problem.tasks if tasks is None else tasks
+    return _Filter(People(problem) if people is None else people, asked, most).run()
+
+
+class _Filter:
+    """The arrays of one run; a class so that the steps can share them."""
+
+    def __init__(self, people: People, tasks: Sequence[Task], most: int | None) -> None:
+        self.people, self.tasks, self.most = people, tasks, most
+        self._read_tasks()
 
     def _read_tasks(self) -> None:
         tasks = self.tasks
@@ -119,9 +130,9 @@ class _Filter:
         self.needs, self.needs_of = _numbered([each.skills for each in tasks])
         self.asked, self.asked_of = _numbered([each.vendors for each in tasks])
         self.can = np.array(
-            [[need <= has for has in self.skill_sets] for need in self.needs], dtype=bool
-        ).reshape(len(self.needs), len(self.skill_sets))
-        number = {vendor: at for at, vendor in enumerate(self.vendors)}
+            [[need <= has for has in self.people.skill_sets] for need in self.needs], dtype=bool
+        ).reshape(len(self.needs), len(self.people.skill_sets))
+        number = {vendor: at for at, vendor in enumerate(self.people.vendors)}
         # Which vendors each distinct set holds; and the same as sorted keys, set x vendors + vendor.
         self.wanted = [
             np.arange(len(number))
@@ -139,11 +150,11 @@ class _Filter:
 
     def _read_names(self) -> None:
         """Collect who is shut out by name: forbidden, or not among those who are settled."""
-        index = self.problem.caregiver_index
+        index = self.people.problem.caregiver_index
         settled: list[int] = []
         named: list[int] = []
         pairs: list[int] = []
-        n = max(1, len(self.problem.caregivers))
+        n = max(1, len(self.people.problem.caregivers))
         for at, task in enumerate(self.tasks):
             pairs.extend(at * n + index[name] for name in task.forbidden if name in index)
             if task.fixed is not None and len(task.fixed.caregivers) == task.crew:
@@ -166,7 +177,9 @@ class _Filter:
             keep = self._may(task, who)
             task, who, go = task[keep], who[keep], go[keep]
             remaining[:, 3] += np.bincount(task, minlength=n)
-            back = self.travel.pairs(self.place[task], self.bases[self.base_of[who]])
+            back = self.people.travel.pairs(
+                self.place[task], self.people.bases[self.people.base_of[who]]
+            )
             fits, sound = self._fits(task, who, go.astype(np.int64), back.astype(np.int64))
             remaining[:, 4] += np.bincount(task[fits], minlength=n)
             alone += np.bincount(task[sound], minlength=n)
@@ -182,24 +195,24 @@ class _Filter:
     def _before_the_map(self) -> Array:
         """Return n x 3: how many have the skills, may go by name, and are of an asked vendor."""
         counts = np.zeros((len(self.tasks), 3), dtype=np.int64)
-        if not len(self.tasks) or not len(self.problem.caregivers):
+        if not len(self.tasks) or not len(self.people.problem.caregivers):
             return counts
-        by_vendor = self.can.astype(np.int64) @ self.group_size
+        by_vendor = self.can.astype(np.int64) @ self.people.group_size
         counts[:, 0] = counts[:, 1] = by_vendor.sum(axis=1)[self.needs_of]
         both, which = np.unique(
             np.stack([self.needs_of, self.asked_of]), axis=1, return_inverse=True
         )
         wanted = [by_vendor[need, self.wanted[asked]].sum() for need, asked in both.T]
         counts[:, 2] = np.array(wanted, dtype=np.int64)[which.ravel()]
-        n = len(self.problem.caregivers)
+        n = len(self.people.problem.caregivers)
         task, who = self.shut_out // n, self.shut_out % n
-        able = self.can[self.needs_of[task], self.skill_of[who]]
+        able = self.can[self.needs_of[task], self.people.skill_of[who]]
         np.subtract.at(counts[:, 1], task[able], 1)
         able &= self._asked(task, who)
         np.subtract.at(counts[:, 2], task[able], 1)
         counts[self.settled, 1:] = 0
         task, who = self.named // n, self.named % n
-        able = self.can[self.needs_of[task], self.skill_of[who]]
+        able = self.can[self.needs_of[task], self.people.skill_of[who]]
         able &= ~_among(self.named, self.shut_out)
         np.add.at(counts[:, 1], task[able], 1)
         able &= self._asked(task, who)
@@ -208,24 +221,25 @@ class _Filter:
 
     def _asked(self, task: Array, who: Array) -> Array:
         """Return for each pair whether the caregiver's vendor is one that the task asks for."""
-        return _among(self.asked_of[task] * len(self.vendors) + self.vendor_of[who], self.asks)
+        return _among(
+            self.asked_of[task] * len(self.people.vendors) + self.people.vendor_of[who], self.asks
+        )
 
     def _in_circle(self) -> Iterator[tuple[Array, Array, Array]]:
         """Yield (task, base, seconds) of all pairs within the circle, tasks ascending."""
-        n, m = len(self.tasks), len(self.bases)
+        n, m = len(self.tasks), len(self.people.bases)
         if not n or not m:
             return
-        circle = self.problem.circle_s
-        if self.problem.places.seconds is not None:
+        circle = self.people.problem.circle_s
+        if self.people.problem.places.seconds is not None:
             step = max(1, _PAIRS_AT_ONCE // m)
             for at in range(0, n, step):
-                block = self.travel.block(self.bases, self.place[at : at + step]).T
+                block = self.people.travel.block(self.people.bases, self.place[at : at + step]).T
                 task, base = np.nonzero(block <= circle)
                 yield from self._split(task + at, base, block[task, base])
             return
-        model = self.problem.travel
-        spots = Spots.of(self.problem.places.coordinates)
-        tree = cKDTree(spots.xyz[:, self.bases].T)
+        model = self.people.problem.travel
+        spots, tree = self.people.spots, self.people.tree
         # The chord is never longer than the geodesic, so nobody within the circle is missed.
         reach = max(0.0, (circle - model.stop_s) * model.speed_mps / model.detour) + 1e-3
         near = tree.query_ball_point(spots.xyz[:, self.place].T, reach, return_length=True)
@@ -239,7 +253,7 @@ class _Filter:
             lists = tree.query_ball_point(points, reach, return_sorted=True)
             task = np.repeat(np.arange(start, end), near[start:end])
             base = np.concatenate([np.array(each, dtype=np.int64) for each in lists])
-            seconds = self.travel.pairs(self.bases[base], self.place[task])
+            seconds = self.people.travel.pairs(self.people.bases[base], self.place[task])
             inside = seconds <= circle
             yield from self._split(task[inside], base[inside], seconds[inside])
             start = end
@@ -248,7 +262,7 @@ class _Filter:
         self, task: Array, base: Array, seconds: Array
     ) -> Iterator[tuple[Array, Array, Array]]:
         """Yield the pairs again, cut between tasks so that few enough people stand behind each."""
-        people = np.cumsum(self.base_first[base + 1] - self.base_first[base])
+        people = np.cumsum(self.people.base_first[base + 1] - self.people.base_first[base])
         start = 0
         while start < len(task):
             done = people[start - 1] if start else 0
@@ -261,16 +275,16 @@ class _Filter:
 
     def _people(self, task: Array, base: Array, go: Array) -> tuple[Array, Array, Array]:
         """Return (task, caregiver, seconds): each pair with a base spread over who starts there."""
-        size = self.base_first[base + 1] - self.base_first[base]
+        size = self.people.base_first[base + 1] - self.people.base_first[base]
         ends = np.cumsum(size)
         offset = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - size, size)
-        who = self.by_base[np.repeat(self.base_first[base], size) + offset]
+        who = self.people.by_base[np.repeat(self.people.base_first[base], size) + offset]
         return np.repeat(task, size), who, np.repeat(go, size)
 
     def _may(self, task: Array, who: Array) -> Array:
         """Return for each pair whether skill, name and vendor allow it."""
-        n = len(self.problem.caregivers)
-        keep = self.can[self.needs_of[task], self.skill_of[who]]
+        n = len(self.people.problem.caregivers)
+        keep = self.can[self.needs_of[task], self.people.skill_of[who]]
         keep &= self._asked(task, who)
         keys = task * n + who
         keep &= ~_among(keys, self.shut_out)
@@ -288,16 +302,16 @@ class _Filter:
         if has_load.any():
             at = np.flatnonzero(has_load)
             kitchen = self.load_place[task[at]]
-            base = self.bases[self.base_of[who[at]]]
-            to_load[at] = self.travel.pairs(base, kitchen)
-            from_load[at] = self.travel.pairs(kitchen, self.place[task[at]])
+            base = self.people.bases[self.people.base_of[who[at]]]
+            to_load[at] = self.people.travel.pairs(base, kitchen)
+            from_load[at] = self.people.travel.pairs(kitchen, self.place[task[at]])
             way = np.where(has_load, to_load + from_load + back, way)
-        others = self.service[task] + way <= self.max_work[who]
+        others = self.service[task] + way <= self.people.max_work[who]
         others &= ~has_load | (
-            (from_load <= self.hold_s[task]) & (self.units[task] <= self.capacity[who])
+            (from_load <= self.hold_s[task]) & (self.units[task] <= self.people.capacity[who])
         )
-        for shift in range(self.shifts.shape[1]):
-            begin, end = self.shifts[who, shift, 0], self.shifts[who, shift, 1]
+        for shift in range(self.people.shifts.shape[1]):
+            begin, end = self.people.shifts[who, shift, 0], self.people.shifts[who, shift, 1]
             latest = end - back - self.service[task]
             soonest = begin + go
             fetched = np.maximum(begin + to_load, self.ready_s[task]) + from_load

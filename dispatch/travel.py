@@ -32,13 +32,14 @@ class Travel:
     """Exact seconds between places, for one pair, many pairs or a block.
 
     It holds a few numbers a place and no matrix of its own, so that 50,000 places are as welcome
-    as 50. All results are whole seconds; arrays are int32 (sums need 64 bits).
+    as 50. All results are whole seconds; arrays are int32 (sums need 64 bits). ``spots`` are the
+    places on the globe, None where a matrix is given.
     """
 
     def __init__(self, places: Places, model: TravelModel) -> None:
         self.places = places
         self.model = model
-        self._spots = None if places.seconds is not None else Spots.of(places.coordinates)
+        self.spots = None if places.seconds is not None else Spots.of(places.coordinates)
 
     @classmethod
     def of(cls, problem: Problem) -> Travel:
@@ -49,7 +50,7 @@ class Travel:
         """Return the seconds from place *start* to place *end*."""
         if start == end:
             return 0
-        if self._spots is None:
+        if self.spots is None:
             return int(self.places.seconds[start, end])
         return int(self.pairs(np.array([start]), np.array([end]))[0])
 
@@ -57,7 +58,7 @@ class Travel:
         """Return the seconds from each of *starts* to the one of *ends* at the same position."""
         starts = np.asarray(starts, dtype=np.int64)
         ends = np.asarray(ends, dtype=np.int64)
-        if self._spots is None:
+        if self.spots is None:
             return self.places.seconds[starts, ends]
         result = np.empty(len(starts), dtype=np.int32)
         for at in range(0, len(starts), _CHUNK):
@@ -73,7 +74,7 @@ class Travel:
         """
         rows = np.asarray(rows, dtype=np.int64)
         columns = rows if columns is None else np.asarray(columns, dtype=np.int64)
-        if self._spots is None:
+        if self.spots is None:
             return self.places.seconds[np.ix_(rows, columns)]
         result = np.empty((len(rows), len(columns)), dtype=np.int32)
         for part in _rows_at_once(len(rows), len(columns)):
@@ -83,7 +84,7 @@ class Travel:
 
     def _seconds(self, starts: Array, ends: Array) -> Array:
         """Return the seconds for two index arrays that broadcast."""
-        metres = metres_near(self._spots.at(starts), self._spots.at(ends))
+        metres = metres_near(self.spots.at(starts), self.spots.at(ends))
         error = near_error_m(metres)
         far = metres > NEAR_M
         if far.any():
