@@ -26,7 +26,7 @@ __all__ = ["City", "Home", "Person", "Site", "Vendor", "Visit", "generate"]
 
 LARGEST_CITY = 20_000
 ATTENDANCE = 0.78
-ABSENT = 0.015  # of those on the roster did not come this morning
+ABSENT = 0.01  # of those on the roster did not come; a missing courier is replaced at once
 HOLD_S = 3600
 NEXT_CITY_DEGREES = 1.7
 
@@ -184,7 +184,8 @@ def _staff_at_sites_and_off_today(drawn: Day, orders: int) -> list[Person]:
         base = int(rng.integers(len(drawn.bases)))
         market.hire(base, "agent", vendor=large[i % len(large)])
     people = [w.person for w in market.workers]
-    for number in rng.choice(on_the_road, round(ABSENT * on_the_road), replace=False).tolist():
+    replaceable = [i for i, p in enumerate(people[:on_the_road]) if p.profile != "courier"]
+    for number in rng.choice(replaceable, round(ABSENT * on_the_road), replace=False).tolist():
         people[number] = replace(people[number], shifts=())
     off = round(on_the_road * (1 / ATTENDANCE - 1))
     for number in sorted(rng.choice(on_the_road, off, replace=off > on_the_road).tolist()):

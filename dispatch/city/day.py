@@ -223,7 +223,10 @@ class Day:
     def _nearest_site(self, sort: str, base: int) -> int:
         if (sort, base) not in self._near_sites:
             host = self.book.sites[self.bases[base].site]
-            same = [i for i, s in enumerate(self.book.sites) if s.kind == sort]
+            same = [
+                i for i, s in enumerate(self.book.sites)
+                if s.kind == sort and s.district == host.district
+            ]  # fmt: skip
             self._near_sites[sort, base] = min(
                 same,
                 key=lambda i: (
@@ -388,11 +391,16 @@ class Day:
     def _able(self, draft: Draft):
         """Yield workers with the skill whose base reaches the home, nearest base first."""
         skill = draft.visit.skill
+        district = self.homes[draft.visit.home].community[:6]
         for base in self.bases[draft.base].near:
             if math.dist(self.bases[base].spot, draft.spot) < CIRCLE_M:
                 for number in self.bases[base].people:
                     worker = self.market.workers[number]
-                    if skill in worker.person.skills and draft.visit.line in worker.categories:
+                    if (
+                        skill in worker.person.skills
+                        and draft.visit.line in worker.categories
+                        and (worker.person.vendor, district) in self.market.serves
+                    ):
                         yield number
 
     # Choices of the elders ---------------------------------------------------------------------

@@ -135,6 +135,10 @@ class Market:
     workers: list[Worker] = field(default_factory=list)
     hired: dict[str, int] = field(default_factory=dict)
     at_base: dict[int, dict[str, int]] = field(default_factory=dict)
+    serves: set[tuple[str, str]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.serves = {(v.id, district) for v, _ in self.vendors for district in v.districts}
 
     def choose_vendor(self, base: int, profile: str) -> Vendor:
         """Return who hires: mostly a vendor already at the base, else one with room to grow."""
@@ -160,6 +164,7 @@ class Market:
         vendor, size = offer
         wider = replace(vendor, districts=tuple(sorted({*vendor.districts, district})))
         self.vendors[self.vendors.index(offer)] = (wider, size)
+        self.serves.add((vendor.id, district))
         return wider, size
 
     def hire(

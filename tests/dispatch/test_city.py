@@ -153,6 +153,13 @@ def test_every_vendor_holds_the_categories_of_its_orders(city: City) -> None:
     assert all(v.line in categories[v.vendor] for v in city.stops if v.vendor is not None)
 
 
+def test_every_vendor_is_registered_in_the_districts_of_its_orders(city: City) -> None:
+    districts = {v.id: v.districts for v in city.vendors}
+    for visit in city.visits:
+        if visit.vendor is not None and visit.mode == "home":
+            assert city.homes[visit.home].community[:6] in districts[visit.vendor]
+
+
 def test_fair_shares_add_up_to_one(city: City) -> None:
     assert sum(city.vendor_share().values()) == pytest.approx(1, abs=1e-4)
 
