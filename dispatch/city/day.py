@@ -15,7 +15,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dispatch.city.bases import HOME_REACH_M, Area, Base, SiteBook, fill_sites
-from dispatch.city.demand import HOUR, PRIORITIES, SERVICES, Kind, apportion, clock, orders_by_kind
+from dispatch.city.demand import (
+    HOUR,
+    HOURLY,
+    PRIORITIES,
+    SERVICES,
+    Kind,
+    apportion,
+    clock,
+    orders_by_kind,
+)
 from dispatch.city.ground import to_degrees
 from dispatch.city.shapes import Home, Interval, Visit
 from dispatch.city.supply import PROFILES, Market, Worker
@@ -197,7 +206,7 @@ class Day:
         weights = np.array(list(kind.services.values()), dtype=float)
         code = codes[int(self.rng.choice(len(codes), p=weights / weights.sum()))]
         service = SERVICES[code]
-        quantity = 2 if service.minutes <= 60 and self.rng.random() < kind.double else 1
+        quantity = 2 if code in HOURLY and self.rng.random() < kind.double else 1
         service_s = service.minutes * 60 * quantity
         house = self.homes[home]
         visit = Visit(

@@ -82,6 +82,10 @@ SERVICES = {
 }  # fmt: skip
 
 
+# Sold by the hour, so that two of them are one visit of twice the length.
+HOURLY = frozenset({"ZJ001", "ZJ017", "HL003", "HL026"})
+
+
 @dataclass(frozen=True, slots=True)
 class Start:
     """A stretch of starts: the window is all of it, or ``width_s`` of it at a quarter hour."""
@@ -98,7 +102,7 @@ class Kind:
 
     ``spread`` is "all" (sold from every base), or the number of orders that one hub lives on: such
     a service is sold only in the circle of a base that has people for it. ``double`` is the share
-    bought for twice the unit. ``recurring`` is the share that comes from a weekly or monthly plan.
+    of hourly services bought for two hours. ``recurring`` is the share that comes from a weekly or monthly plan.
     """
 
     line: str
@@ -131,7 +135,7 @@ KINDS = (
     Kind("ZJ", 0.85, "home", {
         "ZJ001": 62, "ZJ004": 8, "ZJ012": 8, "ZJ014": 6, "ZJ017": 4, "ZJ019": 5, "ZJ013": 2,
         "ZJ003": 3, "ZJ008": 2,
-    }, HALF_DAYS, 0.58, double=0.08),
+    }, HALF_DAYS, 0.58, double=0.1),
     Kind("ZJ", 0.01, "home", {"ZJ018": 1}, HALF_DAYS, 0.0, spread=8),
     Kind("ZJ", 0.05, "care", {"ZJ025": 1}, HALF_DAYS, 0.6),
     Kind("ZJ", 0.06, "barber", {"ZJ022": 8, "ZJ024": 1, "ZJ026": 1}, OFFICE, 0.5, spread=18),
@@ -205,7 +209,7 @@ KINDS = (
          spread=2),
     Kind("SG", 0.90, "fitter", {"SG002": 20, "SG003": 15, "SG009": 15, "SG010": 12, "SG011": 12,
          "SG007": 8, "SG018": 6, "SG021": 6, "SG025": 6},
-         (_start(1, "08:30-16:00", 4 * HOUR),), 0.0, spread=6, double=0.25),
+         (_start(1, "08:30-16:00", 4 * HOUR),), 0.0, spread=6),
     Kind("SG", 0.10, "fitter", {"SG005": 1}, (_start(1, "08:30-12:00"),), 0.0, spread=6),
 )  # fmt: skip
 

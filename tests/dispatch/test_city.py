@@ -12,7 +12,7 @@ import pytest
 
 from dispatch.candidates import eligible
 from dispatch.city import City, generate
-from dispatch.city.demand import KINDS, SERVICES, SHARES, apportion
+from dispatch.city.demand import HOURLY, KINDS, SERVICES, SHARES, apportion
 from dispatch.city.ground import inside, read_ground, to_metres
 from dispatch.io import problem_bytes
 
@@ -202,6 +202,7 @@ def test_services_of_the_day_are_those_of_the_catalogue() -> None:
             row = sold[code]
             assert row["mode"] == kind.mode, code
             assert row["category_code"] == kind.line or code[:2] == kind.line
+    assert {sold[code]["unit"] for code in HOURLY} == {"小时"}
     for code, service in SERVICES.items():
         assert int(sold[code]["duration_min"]) == service.minutes, code
         assert sold[code]["skill_code"] == service.skill, code
