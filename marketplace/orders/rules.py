@@ -26,6 +26,7 @@ FREE_CANCEL = timedelta(hours=2)
 MOST_OFFERS = 3
 AUTO_CONFIRM_AFTER = timedelta(hours=48)
 BATH_AFTER_MEAL_S = 3600
+NO_SHOW_AFTER = timedelta(minutes=30)
 NO_SHOW_POINTS = 2
 VENDOR_CANCEL_POINTS = 1
 

@@ -18,6 +18,7 @@ from marketplace.elders import access
 from marketplace.elders import facts as elder_facts
 from marketplace.elders.access import ElderFacts
 from marketplace.kernel.actor import Actor
+from marketplace.kernel.ids import new_id
 from marketplace.orders import rules
 from marketplace.orders import service as orders
 from marketplace.orders.rules import Window
@@ -36,7 +37,10 @@ QUOTE_TRIES = 3
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The columns of an order that its work orders are made from."""
+    """The columns of an order that its work orders are made from.
+
+    ``is_moved``: the visit was moved to this date, so that its id is not that of the order's own date.
+    """
 
     order_id: str
     elder_id: str
@@ -47,6 +51,7 @@ class Plan:
     caregiver_id: str | None
     site_id: str | None
     standing: bool
+    is_moved: bool = False
 
     @classmethod
     def of(cls, row: Any) -> Plan:
@@ -144,7 +149,7 @@ def _row(d: Due, facts: Facts, at: datetime) -> dict[str, Any] | None:
     if d.plan.vendor_id is not None:
         state = State.ACCEPTED if d.plan.standing else State.OFFERED
     return {
-        "id": orders.natural_id(d.plan.order_id, d.on),
+        "id": new_id() if d.plan.is_moved else orders.natural_id(d.plan.order_id, d.on),
         "order_id": d.plan.order_id,
         "elder_id": d.plan.elder_id,
         "visit_on": d.on,
