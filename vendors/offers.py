@@ -170,14 +170,19 @@ def asked(session: Session, work_order_ids: Iterable[str]) -> dict[str, dict[str
     return found
 
 
-def last_round(session: Session, work_order_id: str) -> int:
-    """Return the number of the latest round of offers; 0 before the first."""
-    return (
-        session.scalar(
-            select(func.max(OFFER.c.round)).where(OFFER.c.work_order_id == work_order_id)
+def rounds(session: Session, work_order_ids: Iterable[str]) -> dict[str, int]:
+    """Return the number of the latest round of offers of each work order that has had one."""
+    ids = list(work_order_ids)
+    found: dict[str, int] = {}
+    for i in range(0, len(ids), _CHUNK):
+        found |= dict(
+            session.execute(
+                select(OFFER.c.work_order_id, func.max(OFFER.c.round))
+                .where(OFFER.c.work_order_id.in_(ids[i : i + _CHUNK]))
+                .group_by(OFFER.c.work_order_id)
+            ).all()
         )
-        or 0
-    )
+    return found
 
 
 def open_exists(session: Session, work_order_id: str) -> bool:

@@ -438,3 +438,19 @@ def in_service_before(session: Session, on: date, *, limit: int) -> list[str]:
             .limit(limit)
         )
     )
+
+
+def booked_by_others(
+    session: Session, from_at: datetime, to_at: datetime, *, known: Collection[str]
+) -> dict[str, list[tuple[datetime, datetime]]]:
+    """Return by caregiver the spans taken in a time by work orders that are not among ``known``."""
+    a = ASSIGNMENT.c
+    found: dict[str, list[tuple[datetime, datetime]]] = {}
+    for row in session.execute(
+        select(a.work_order_id, a.caregiver_id, a.starts_at, a.ends_at).where(
+            a.starts_at < to_at, a.ends_at > from_at
+        )
+    ):
+        if row.work_order_id not in known:
+            found.setdefault(row.caregiver_id, []).append((row.starts_at, row.ends_at))
+    return found

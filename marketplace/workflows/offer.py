@@ -103,34 +103,39 @@ def work_of(row: Row[Any]) -> Work:
 
 
 def make_offers(
-    session: Session, asked: Sequence[tuple[Row[Any], str]], *, at: datetime, tell: bool = True
+    session: Session,
+    asked: Sequence[tuple[Row[Any], str]],
+    *,
+    at: datetime,
+    rounds: dict[str, int] | None = None,
 ) -> list[str]:
-    """Make open offers with their deadlines and tell the vendors; returns the offers' ids."""
+    """Make open offers with their deadlines and tell the vendors; returns the offers' ids.
+
+    ``rounds``: the latest round of offers of each work order, where the caller has read them.
+    """
     new = []
-    rounds: dict[str, int] = {}
+    if rounds is None:
+        rounds = offers.rounds(session, [row.id for row, _ in asked])
     for row, vendor_id in asked:
-        if row.id not in rounds:
-            rounds[row.id] = offers.last_round(session, row.id) + 1
         deadline = rules.offer_deadline(
             now=at,
             visit_on=row.visit_on,
             window=Window(row.window_start_s, row.window_end_s),
             time_class=row.time_class,
         )
-        new.append(NewOffer(row.id, vendor_id, deadline, round=rounds[row.id]))
+        new.append(NewOffer(row.id, vendor_id, deadline, round=rounds.get(row.id, 0) + 1))
     ids = offers.make(session, new, at=at)
     for offer_id, offer in zip(ids, new, strict=True):
-        if tell:
-            outbox.post(
-                session,
-                due_at=at,
-                channel="screen",
-                recipient_kind="vendor",
-                recipient_id=offer.vendor_id,
-                template="offer_made",
-                about=offer_id,
-                work_order_id=offer.work_order_id,
-            )
+        outbox.post(
+            session,
+            due_at=at,
+            channel="screen",
+            recipient_kind="vendor",
+            recipient_id=offer.vendor_id,
+            template="offer_made",
+            about=offer_id,
+            work_order_id=offer.work_order_id,
+        )
     return ids
 
 
@@ -178,7 +183,7 @@ def offer_next(
             recipient_kind="role",
             recipient_id="hotline",
             template="nobody_accepts",
-            about=f"{row.id}/{offers.last_round(session, row.id)}",
+            about=f"{row.id}/{len(asked)}",
             work_order_id=row.id,
         )
         return None

@@ -9,10 +9,11 @@ from functools import cache
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from marketplace.kernel.actor import Actor
-from marketplace.kernel.commands import once
+from marketplace.kernel.commands import CommandKey, once
 from marketplace.kernel.db import transaction
 from marketplace.kernel.ports import Ports
 
@@ -52,3 +53,17 @@ def run_step(
             run=lambda: _adapter(answer).dump_python(run(at), mode="json"),
         )
     return _adapter(answer).validate_python(stored)  # type: ignore[no-any-return]
+
+
+def answered(session: Session, *, key: str, actor: Actor, answer: type[A]) -> A | None:
+    """Return the answer that a key was given before, or ``None``: for steps with long work ahead.
+
+    Whether the content is the same is asked when the step itself runs; a key is never reused.
+    """
+    with transaction(session):
+        stored = session.scalar(
+            select(CommandKey.answer).where(
+                CommandKey.key == key, CommandKey.actor_id == actor.user_id
+            )
+        )
+    return None if stored is None else _adapter(answer).validate_python(stored)
