@@ -79,3 +79,13 @@ def facts(session: Session, caregiver_id: str, *, on: date) -> CaregiverFacts:
     if caregiver_id not in found:
         raise NotFound(field="caregiver_id", kind="caregiver", id=caregiver_id)
     return found[caregiver_id]
+
+
+def lock(session: Session, caregiver_ids: Collection[str]) -> None:
+    """Hold caregivers' rows until the transaction ends, so that they are booked one after another."""
+    session.execute(
+        select(Caregiver.id)
+        .where(Caregiver.id.in_(list(caregiver_ids)))
+        .order_by(Caregiver.id)
+        .with_for_update()
+    ).all()

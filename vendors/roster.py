@@ -76,7 +76,7 @@ def on_day(session: Session, day: date) -> list[OnShift]:
             .join(Site, Site.id == Caregiver.base_site_id)
             .join(Vendor, Vendor.id == Caregiver.vendor_id)
             .where(Caregiver.status == "active", Vendor.status == "active")
-        ).tuples()
+        ).all()
     }
     found = []
     for caregiver_id, facts in caregivers.facts_of(session, on=day).items():

@@ -52,9 +52,7 @@ def facts_of(session: Session, ids: Iterable[str], *, on: date) -> dict[str, Eld
                     Assessment.valid_until >= on,
                 )
                 .order_by(Assessment.assessed_on)
-            )
-            .tuples()
-            .all()
+            ).all()
         )
         columns = (
             Elder.id,

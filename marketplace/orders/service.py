@@ -291,9 +291,7 @@ def day_load(session: Session, on: date) -> dict[str, int]:
             select(c.vendor_id, func.count())
             .where(c.visit_on == on, c.vendor_id.is_not(None), c.state.not_in(dropped))
             .group_by(c.vendor_id)
-        )
-        .tuples()
-        .all()
+        ).all()
     )
 
 
@@ -306,9 +304,7 @@ def open_load(session: Session, on: date) -> dict[str | None, int]:
             select(c.vendor_id, func.count())
             .where(c.visit_on == on, c.vendor_named.is_(False), c.state.not_in(dropped))
             .group_by(c.vendor_id)
-        )
-        .tuples()
-        .all()
+        ).all()
     )
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, and_, false, select, true
+from sqlalchemy import ColumnElement, and_, false, or_, select, true
 
 from marketplace.kernel.actor import Scope
 from marketplace.orders.models import Assignment, WorkOrder
+from marketplace.orders.states import State
+from vendors.models import JobOffer
+
+_NOT_THEIRS_YET = (State.POOLED.value, State.OFFERED.value, State.ACCEPTED.value)
 
 
 def work_orders_in(scope: Scope) -> ColumnElement[bool]:
@@ -16,10 +20,14 @@ def work_orders_in(scope: Scope) -> ColumnElement[bool]:
     if scope.elder_ids is not None:
         limits.append(WorkOrder.elder_id.in_(scope.elder_ids))
     if scope.vendor_id is not None:
-        limits.append(WorkOrder.vendor_id == scope.vendor_id)
+        asked = select(JobOffer.work_order_id).where(
+            JobOffer.vendor_id == scope.vendor_id, JobOffer.state == "open"
+        )
+        limits.append(or_(WorkOrder.vendor_id == scope.vendor_id, WorkOrder.id.in_(asked)))
     if scope.caregiver_id is not None:
         mine = select(Assignment.work_order_id).where(Assignment.caregiver_id == scope.caregiver_id)
-        limits.append(WorkOrder.id.in_(mine))
+        # What the dispatcher chose is a caregiver's own only when the vendor has accepted it.
+        limits += [WorkOrder.id.in_(mine), WorkOrder.state.not_in(_NOT_THEIRS_YET)]
     if scope.district_code is not None:
         limits.append(WorkOrder.district_code == scope.district_code)
     if scope.town_code is not None:

@@ -167,3 +167,57 @@ def request(**changed) -> OrderRequest:
 def local(day: date, hour: float):
     """Return the instant of an hour of a day in Taizhou."""
     return instant_of(day, int(hour * 3600))
+
+
+def placed(session: Session, ports, actor: Actor = ELDER, **changed) -> str:
+    """Place an order and return the id of its first work order."""
+    from marketplace.workflows.place import place_order
+
+    answer = place_order(session, ports, actor, key=key(), request=request(**changed))
+    return answer.work_orders[0].work_order_id
+
+
+def accepted(session: Session, ports, vendor: Actor = V1, **changed) -> str:
+    """Place an order with a vendor that accepts it; return the work order's id."""
+    from marketplace.workflows.accept import AnswerRequest, accept_offer
+    from vendors import offers
+
+    work_order_id = placed(session, ports, vendor_id=vendor.vendor_id, **changed)
+    offer = offers.of_work_order(session, work_order_id)[-1]
+    accept_offer(session, ports, vendor, key=key(), request=AnswerRequest(offer.id))
+    return work_order_id
+
+
+def planned(session: Session, ports, day: date = TUESDAY):
+    """Plan a day by the clock-free engine."""
+    import dispatch
+    from marketplace.workflows.assign import AssignRequest, assign_day
+
+    def solve(problem, *, seconds, seed, workers, progress=None):
+        return dispatch.solve(problem, iterations=200, seed=seed, workers=1)
+
+    return assign_day(
+        session, ports, BUREAU, key=key(), request=AssignRequest(day=day), solve=solve
+    )
+
+
+def crew_of(session: Session, work_order_id: str) -> list[str]:
+    """Return who goes to a work order."""
+    from marketplace.orders import service
+
+    return [a.caregiver_id for a in service.assignments(session, [work_order_id]).get(
+        work_order_id, []
+    )]  # fmt: skip
+
+
+def state_of(session: Session, work_order_id: str) -> str:
+    """Return the state of a work order as the database has it."""
+    from marketplace.orders import service
+
+    return service.work_order(session, work_order_id).state
+
+
+def actor_of(caregiver_id: str) -> Actor:
+    """Return the caregiver's account."""
+    vendor = {"C1": "V1", "C2": "V1", "C3": "V2", "C4": "V3"}[caregiver_id]
+    return Actor(f"u-{caregiver_id}", Role.CAREGIVER, vendor_id=vendor, caregiver_id=caregiver_id)

@@ -1,0 +1,165 @@
+"""Offers: one of two wins, a no or a silence asks the next best, three at most."""
+
+import multiprocessing
+
+import pytest
+from sqlalchemy import create_engine, select
+from sqlalchemy.orm import Session
+
+from marketplace.app import build_ports
+from marketplace.config import Settings
+from marketplace.kernel.clock import FrozenClock
+from marketplace.kernel.db import prepare_engine
+from marketplace.kernel.errors import BadInput, DomainError, NotFound, WrongState
+from marketplace.kernel.outbox import OutboxMessage
+from marketplace.orders import service as orders
+from marketplace.workflows.accept import (
+    AnswerRequest,
+    accept_offer,
+    decline_offer,
+    expire_offers,
+)
+from marketplace.workflows.offer import OfferRequest, offer_to, ranking
+from marketplace.workflows.place import VendorCannotServe
+from tests.workflows import world
+from tests.workflows.world import HOTLINE, V1, V2, V3, key, placed, state_of
+from vendors import offers
+from vendors.models import Vendor
+from vendors.offers import OfferExpired
+
+
+def broadcast(session, ports, vendors=("V1", "V2", "V3")):
+    work_order_id = placed(session, ports)
+    made = offer_to(
+        session, ports, HOTLINE, key=key(), request=OfferRequest(work_order_id, list(vendors))
+    )
+    return work_order_id, made.offer_ids
+
+
+def test_the_first_yes_has_it_and_the_others_are_closed(city, ports):
+    work_order_id, (first, second, _) = broadcast(city, ports)
+    answer = accept_offer(city, ports, V1, key=key(), request=AnswerRequest(first))
+    assert (answer.offer_state, answer.work_order_state) == ("accepted", "accepted")
+    states = {o.vendor_id: o.state for o in offers.of_work_order(city, work_order_id)}
+    assert states == {"V1": "accepted", "V2": "closed", "V3": "closed"}
+    with pytest.raises(WrongState):
+        accept_offer(city, ports, V2, key=key(), request=AnswerRequest(second))
+    assert orders.work_order(city, work_order_id).vendor_id == "V1"
+
+
+def test_a_vendor_does_not_answer_for_another(city, ports):
+    _, (first, *_) = broadcast(city, ports)
+    with pytest.raises(NotFound):
+        accept_offer(city, ports, V2, key=key(), request=AnswerRequest(first))
+
+
+def test_repeating_an_acceptance_gives_the_first_answer(city, ports):
+    _, (first, *_) = broadcast(city, ports)
+    once = accept_offer(city, ports, V1, key="k", request=AnswerRequest(first))
+    assert accept_offer(city, ports, V1, key="k", request=AnswerRequest(first)) == once
+
+
+def test_after_the_deadline_an_offer_is_gone(city, ports, clock):
+    _, (first, *_) = broadcast(city, ports)
+    clock.advance(minutes=31)
+    with pytest.raises(OfferExpired):
+        accept_offer(city, ports, V1, key=key(), request=AnswerRequest(first))
+
+
+def test_a_no_needs_a_reason_and_asks_the_next_best(city, ports):
+    work_order_id = placed(city, ports, vendor_id="V3")
+    [offer] = offers.of_work_order(city, work_order_id)
+    with pytest.raises(BadInput):
+        decline_offer(city, ports, V3, key=key(), request=AnswerRequest(offer.id, "mood"))
+    answer = decline_offer(city, ports, V3, key=key(), request=AnswerRequest(offer.id, "too_far"))
+    assert answer.next_vendor_id == "V1"
+    assert state_of(city, work_order_id) == "offered"
+    assert orders.work_order(city, work_order_id).vendor_id == "V1"
+
+
+def test_silence_asks_the_next_best_and_after_three_a_person_is_told(city, ports, clock):
+    work_order_id = placed(city, ports, vendor_id="V3")
+    asked = []
+    for _ in range(4):
+        clock.advance(minutes=31)
+        expire_offers(city, ports)
+        asked.append(orders.work_order(city, work_order_id).vendor_id)
+    assert asked == ["V1", "V2", None, None]
+    assert state_of(city, work_order_id) == "pooled"
+    told = city.scalars(select(OutboxMessage).where(OutboxMessage.template == "nobody_accepts"))
+    assert [m.values["work_order_id"] for m in told] == [work_order_id]
+
+
+def test_an_offer_that_is_not_due_does_not_expire(city, ports, clock):
+    placed(city, ports, vendor_id="V1")
+    clock.advance(minutes=30)
+    assert expire_offers(city, ports) == 0
+
+
+def test_the_ranking_says_why(city, ports):
+    work_order_id = placed(city, ports)
+    city.get(Vendor, "V2").status = "suspended"
+    city.get(Vendor, "V1").credit = 50
+    city.commit()
+    ranked = ranking(city, orders.work_order(city, work_order_id))
+    assert ranked[0].vendor_id == "V3"
+    assert {r.vendor_id: r.excluded for r in ranked} == {
+        "V3": None,
+        "V1": "credit",
+        "V2": "suspended",
+    }
+
+
+def test_a_vendor_without_the_licence_is_not_asked(city, ports):
+    lunch = {"service_code": "ZC006", "window_start_s": 38_400, "window_end_s": 42_600}
+    work_order_id = placed(city, ports, **lunch)
+    ask = OfferRequest(work_order_id, ["V2"])
+    with pytest.raises(VendorCannotServe) as refused:
+        offer_to(city, ports, HOTLINE, key=key(), request=ask)
+    assert refused.value.facts["why"] == "licence"
+
+
+def test_accepting_a_plan_once_is_a_yes_to_all_of_it(city, ports):
+    first = world.accepted(city, ports, rrule="FREQ=DAILY", starts_on=world.MONDAY)
+    order = orders.order(city, orders.work_order(city, first).order_id)
+    assert order.standing_since is not None
+
+
+def _accept_in_a_process(url, folder, at, vendor, offer_id, gate, answers):
+    engine = create_engine(url)
+    prepare_engine(engine)
+    ports = build_ports(Settings(instance=folder, data_key="d" * 40), FrozenClock(at))
+    with Session(engine) as session:
+        gate.wait()
+        try:
+            accept_offer(
+                session, ports, vendor, key=f"k-{offer_id}", request=AnswerRequest(offer_id)
+            )
+            answers.put((vendor.vendor_id, "won"))
+        except DomainError as refused:
+            answers.put((vendor.vendor_id, refused.code))
+    engine.dispose()
+
+
+def test_of_vendors_accepting_at_once_one_wins(city, ports, clock, database_url, tmp_path):
+    work_order_id, ids = broadcast(city, ports)
+    context = multiprocessing.get_context("spawn")
+    gate, answers = context.Barrier(3), context.Queue()
+    city.rollback()
+    workers = [
+        context.Process(
+            target=_accept_in_a_process,
+            args=(database_url, tmp_path, clock.now(), v, o, gate, answers),
+        )
+        for v, o in zip((V1, V2, V3), ids, strict=True)
+    ]
+    for w in workers:
+        w.start()
+    said = dict(answers.get(timeout=120) for _ in workers)
+    for w in workers:
+        w.join(timeout=60)
+    assert sorted(said.values()) == ["won", "wrong_state", "wrong_state"]
+    winner = next(v for v, what in said.items() if what == "won")
+    assert orders.work_order(city, work_order_id).vendor_id == winner
+    states = sorted(o.state for o in offers.of_work_order(city, work_order_id))
+    assert states == ["accepted", "closed", "closed"]
