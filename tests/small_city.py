@@ -262,6 +262,8 @@ def _day(session, rng, day, at, elders, vendors, caregivers, services, count) ->
         tomorrow = n % 8 == 7
         on = day + timedelta(days=1) if tomorrow else day
         begins = max(seat.get(caregiver["id"], 0), start)
+        if not tomorrow and n % 40 != 13:
+            start = begins // 1800 * 1800
         if tomorrow:
             state = "offered"
         elif n % 40 == 13:

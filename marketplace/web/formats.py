@@ -91,6 +91,11 @@ def stamp(instant: datetime) -> str:
     return local(instant).strftime("%m-%d %H:%M")
 
 
+def when_word(on: date) -> str:
+    """今天有人来，明天有人来 ...: the head of an elder's next visit."""
+    return _("%(day)s: ", day=day(on))
+
+
 def minutes(count: int) -> str:
     """48 分钟, or hours and minutes from two hours on."""
     if count < 120:
@@ -174,4 +179,6 @@ FILTERS = {
 def register(app: APIFlask) -> None:
     """Give the templates these words."""
     app.jinja_env.filters.update(FILTERS)
-    app.jinja_env.globals.update(pick=pick, now=now, today=today_here, when_s=when_s)
+    app.jinja_env.globals.update(
+        pick=pick, now=now, today=today_here, when_s=when_s, when_word=when_word
+    )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from marketplace.kernel.errors import DomainError
-from marketplace.web.formats import clock, is_chinese
+from marketplace.web.formats import clock, is_chinese, minutes, yuan
 
 STATES: dict[str, tuple[str, str, Any]] = {
     "pooled": ("", "idle", _l("Waits for a vendor")),
@@ -150,12 +153,184 @@ def skill_word(code: str) -> str:
     return str(SKILLS.get(code, code))
 
 
+CATEGORY_ICONS = {
+    "ZC": "meal",
+    "ZY": "bath",
+    "ZJ": "clean",
+    "YL": "medical",
+    "ZX": "walk",
+    "JJ": "alert",
+    "ZL": "chat",
+    "DB": "basket",
+    "HL": "users",
+    "KF": "good",
+    "SG": "home",
+}
+"""Category code -> icon."""
+
+TASKS: dict[str, list[Any]] = {
+    "ZC": [_l("Hand the meal to the person"), _l("Say by when it must be eaten")],
+    "ZY": [
+        _l("Blood pressure and temperature before the bath"),
+        _l("Water at 38 to 40 degrees"),
+        _l("Look at the skin, say what is new"),
+        _l("Floor dry, elder dressed and warm"),
+    ],
+    "ZJ": [
+        _l("Floors swept and mopped"),
+        _l("Bathroom mat rinsed"),
+        _l("Stove wiped clean"),
+        _l("Look at the pill box: taken today?"),
+    ],
+    "": [
+        _l("Did what was ordered"),
+        _l("Look at the pill box: taken today?"),
+        _l("Say when the next visit is"),
+    ],
+}
+"""Category code -> what is ticked off at the door; the empty code is for all others."""
+
+UNITS: dict[str, Any] = {
+    "餐": _l("meal"),
+    "次": _l("visit"),
+    "小时": _l("hour"),
+    "天": _l("day"),
+    "月": _l("month"),
+    "班": _l("shift"),
+    "晚": _l("night"),
+    "件": _l("piece"),
+    "平方米": _l("square metre"),
+    "米": _l("metre"),
+    "套": _l("set"),
+    "份": _l("portion"),
+    "户": _l("home"),
+    "项": _l("item"),
+}
+
+PAYERS: dict[str, tuple[str, Any]] = {
+    "OWN": ("own", _l("You pay")),
+    "LV": ("local", _l("Care voucher")),
+    "MEAL": ("local", _l("Meal subsidy")),
+    "NV": ("nation", _l("National voucher")),
+    "GP": ("gov", _l("Government hours")),
+    "LTCI": ("gov", _l("Care insurance")),
+    "TQ": ("gov", _l("Care agreement")),
+    "ADAPT": ("gov", _l("Home adaptation grant")),
+    "BED": ("gov", _l("Care bed grant")),
+    "CHAR": ("gift", _l("Charity purse")),
+    "TB": ("gift", _l("Mutual-help hours")),
+}
+"""Programme (or its class) -> colour of the payer and its short name."""
+
+
+def programme_word(code: str) -> str:
+    """Return the short name of a programme."""
+    known = PAYERS.get(code) or PAYERS.get(code.partition("-")[0])
+    return str(known[1]) if known else code
+
+
+@dataclass(frozen=True, slots=True)
+class PayLine:
+    """One payer as the split shows it; own money comes last."""
+
+    payer: str
+    word: str
+    fen: int
+    note: str
+
+
+def pay_lines(shares: Iterable[Any], left_after: Mapping[str, int]) -> list[PayLine]:
+    """Return who pays what, in the order of the split, with what remains where that is known."""
+    lines = []
+    for share in shares:
+        code = share.programme_code
+        colour = (PAYERS.get(code) or PAYERS.get(code.partition("-")[0]) or ("gov", ""))[0]
+        note = ""
+        if share.minutes:
+            note = _("%(span)s of your hours", span=minutes(share.minutes))
+        elif code in left_after:
+            note = _("%(sum)s left after it", sum=yuan(left_after[code]))
+        elif code == "OWN":
+            note = _("paid after the visit")
+        lines.append(PayLine(colour, programme_word(code), share.fen, note))
+    if lines and lines[-1].payer != "own":
+        lines.append(PayLine("own", programme_word("OWN"), 0, ""))
+    return lines
+
+
+def unit_word(unit: str) -> str:
+    """Return a billing unit in the reader's language."""
+    return unit if is_chinese() else str(UNITS.get(unit, unit))
+
+
+MONEY_STATES: dict[str, Any] = {
+    "expected": _l("Promised: held when the month's grants are out."),
+    "held": _l("Held: nothing is taken before the visit."),
+    "captured": _l("Taken after the visit."),
+    "released": _l("Given back."),
+    "reversed": _l("Taken back and corrected."),
+}
+
+CHANNELS: dict[str, Any] = {
+    "plan": _l("from the standing plan"),
+    "hotline": _l("by the hotline"),
+    "web": _l("on the web"),
+    "community": _l("by the community"),
+    "app": _l("on the phone"),
+    "terminal": _l("at a terminal"),
+    "sos": _l("by the alarm button"),
+    "site": _l("at the centre"),
+    "import": _l("from the bureau's register"),
+    "api": _l("by another system"),
+}
+
+PROOFS: dict[str, Any] = {
+    "check_in": _l("Checked in"),
+    "check_out": _l("Checked out"),
+    "photo": _l("Photo"),
+    "correction": _l("Correction"),
+}
+
+METHODS: dict[str, Any] = {
+    "home_code": _l("with the home's code"),
+    "card": _l("with the card"),
+    "nfc": _l("with the door tag"),
+    "gps": _l("by place"),
+    "gps_photo": _l("by place and photo"),
+    "landline": _l("from the home's telephone"),
+    "paper": _l("on paper"),
+    "manual": _l("by hand"),
+}
+
+
+def proof_word(kind: str, method: str) -> str:
+    """Return one piece of evidence in words: checked in with the home's code."""
+    return f"{PROOFS.get(kind, kind)}{'，' if is_chinese() else ' '}{METHODS.get(method, method)}"
+
+
 ERRORS: dict[str, Any] = {
     "not_found": _l("There is no such thing, or it is not yours to see."),
     "not_allowed": _l("Your role does not allow this."),
     "conflict": _l("Somebody else changed this first. Load the page again."),
     "wrong_state": _l("This order has moved on in the meantime. Load the page again."),
     "key_reused": _l("This was sent before with other content. Load the page again."),
+    "window_passed": _l("That time has passed. Choose a later one."),
+    "elder_not_served": _l("The register says that the elder is away. Ring 12349."),
+    "contraindicated": _l("That would not be safe at that time. Choose another time or service."),
+    "vendor_cannot_serve": _l("This vendor cannot serve it. Let the platform choose."),
+    "caregiver_cannot_serve": _l("This helper cannot serve it. Let the platform choose."),
+    "site_needed": _l("Choose at which centre."),
+    "no_dates": _l("The rule gives no date ahead."),
+    "service_not_in_force": _l("This service is not offered on that day."),
+    "offer_expired": _l("The time to answer has passed; another vendor has been asked."),
+    "entitlement_too_small": _l("Somebody used the voucher a moment ago. Look at the price again."),
+    "budget_too_small": _l(
+        "The programme's money for this year is used up. Look at the price again."
+    ),
+    "code_wrong": _l("These six digits are not this home's. Ask again, they change."),
+    "too_early": _l("It is too early to check in. From 30 minutes before the visit on it works."),
+    "too_soon": _l("It has begun already and cannot be called off."),
+    "date_taken": _l("On that day it is ordered already."),
     "bad_input": _l("One answer does not fit. Look at the marked line."),
 }
 """Error code -> sentence. Facts of the error may be named as ``%(fact)s``."""

@@ -14,10 +14,21 @@ from marketplace.accounts.demo import DEMO_PASSWORD, DEMO_ROLES
 from marketplace.config import Settings
 from marketplace.kernel.actor import Role
 from marketplace.kernel.clock import second_of
-from marketplace.web.formats import is_chinese, now, today_here
-from marketplace.web.words import ROLES, STATES, help_words, remaining_words
+from marketplace.web.formats import cny, is_chinese, now, today_here, yuan
+from marketplace.web.words import (
+    CHANNELS,
+    MONEY_STATES,
+    ROLES,
+    STATES,
+    help_words,
+    programme_word,
+    proof_word,
+    remaining_words,
+    unit_word,
+)
 
 _PLAN = ("bureau.plan_page", _l("Plan"))
+_SERVICES = ("ordering.storefront", _l("Services"))
 _TODAY = ("bureau.today_page", _l("Today"))
 
 NAV: dict[Role, list[tuple[str, Any]]] = {
@@ -25,6 +36,8 @@ NAV: dict[Role, list[tuple[str, Any]]] = {
     Role.STREET: [_TODAY, _PLAN],
     Role.AUDITOR: [_TODAY, _PLAN],
     Role.VENDOR: [("vendor.today_page", _l("Today"))],
+    Role.HOTLINE: [("hotline.console", _l("Console")), _SERVICES, _PLAN],
+    Role.COMMUNITY: [_SERVICES],
 }
 """Endpoint and word of each entry of a role's main navigation."""
 
@@ -33,6 +46,11 @@ HOME: dict[Role, str] = {
     Role.STREET: "bureau.today_page",
     Role.AUDITOR: "bureau.today_page",
     Role.VENDOR: "vendor.today_page",
+    Role.ELDER: "elder.home",
+    Role.FAMILY: "elder.home",
+    Role.HOTLINE: "hotline.console",
+    Role.COMMUNITY: "ordering.storefront",
+    Role.CAREGIVER: "caregiver.next_page",
 }
 """The endpoint of a role's first page."""
 
@@ -92,7 +110,9 @@ def session() -> Any:
 
 def home_of(role: Role) -> str:
     """Return the address of a role's first page."""
-    return url_for(HOME[role])
+    endpoint = HOME.get(role, "")
+    here = endpoint in current_app.view_functions
+    return url_for(endpoint if here else "ordering.storefront")
 
 
 def signed_in_role() -> Role | None:
@@ -119,6 +139,12 @@ def _frame() -> dict[str, Any]:
         "state_word": STATES.__getitem__,
         "remaining_words": remaining_words,
         "help_words": help_words,
+        "unit_word": unit_word,
+        "programme_word": programme_word,
+        "proof_word": proof_word,
+        "channel_word": lambda code: CHANNELS.get(code, code),
+        "money_state_word": MONEY_STATES.__getitem__,
+        "money": yuan if role in (None, Role.ELDER, Role.FAMILY) else cny,
         "now_s": second_of(today_here(), now()),
         "endpoints": current_app.view_functions,
         "comma": "，" if is_chinese() else ", ",

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 
 from marketplace.web.auth import EVERYONE, allow, public
 from marketplace.web.i18n import LANGUAGES
-from marketplace.web.pages.frame import HOME, home_of, signed_in_role
+from marketplace.web.pages.frame import home_of, signed_in_role
 
 bp = APIBlueprint("session", __name__, enable_openapi=False)
 
@@ -27,8 +27,7 @@ def home() -> Response:
     role = signed_in_role()
     if role is None:
         return redirect("/sign-in")
-    here = HOME.get(role) in current_app.view_functions
-    return redirect(home_of(role) if here else "/services")
+    return redirect(home_of(role))
 
 
 @bp.post("/look")

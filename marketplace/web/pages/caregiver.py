@@ -1,0 +1,156 @@
+"""The caregiver's phone: only the next visit. Works without a signal and sends once, later."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from apiflask import APIBlueprint
+from flask import current_app, flash, jsonify, redirect, render_template, request, url_for
+from flask.wrappers import Response
+from flask_babel import gettext as _
+from flask_wtf.csrf import generate_csrf
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from marketplace.kernel.actor import Role
+from marketplace.kernel.errors import BadInput, DomainError
+from marketplace.kernel.ids import new_id
+from marketplace.queries import caregiver_day
+from marketplace.web.assets import STATIC
+from marketplace.web.auth import allow, current_actor, public
+from marketplace.web.errors import problem_of
+from marketplace.web.formats import now, today_here
+from marketplace.web.pages.frame import session
+from marketplace.web.words import CATEGORY_ICONS, TASKS, error_sentence
+from marketplace.workflows import visit as visits
+from marketplace.workflows.visit import CheckInRequest, CheckOutRequest, NoAccessRequest, Shown
+
+bp = APIBlueprint("caregiver", __name__, enable_openapi=False)
+
+
+class Sent(BaseModel):
+    """One thing that happened at a door, with ids that the phone made, so that it counts once."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    id: str = Field(min_length=8, max_length=40)
+    kind: Literal["check_in", "check_out", "no_access"]
+    work_order_id: str = Field(max_length=40)
+    visit_id: str = Field(min_length=8, max_length=40)
+    method: Literal["home_code", "gps"]
+    code: str | None = Field(default=None, max_length=80)
+    lat: float | None = Field(default=None, ge=-90, le=90)
+    lng: float | None = Field(default=None, ge=-180, le=180)
+    accuracy_m: int | None = Field(default=None, ge=0, le=100_000)
+    at_device: AwareDatetime | None = None
+    device_id: str | None = Field(default=None, max_length=40)
+    offline: bool = False
+    note: str = Field(default="", max_length=200)
+
+
+class Sending(BaseModel):
+    """What a phone kept while it had no signal, oldest first."""
+
+    items: list[Sent] = Field(max_length=200)
+
+
+@bp.get("/next")
+@allow(Role.CAREGIVER)
+def next_page() -> str:
+    """Show the next visit; the others of the day wait hidden, for when the signal is gone."""
+    caregiver_id = current_actor().caregiver_id or "-"
+    stops = caregiver_day.stops(session(), caregiver_id, day=today_here())
+    following = [s for s in stops if not s.is_over]
+    return render_template(
+        "caregiver_next.html",
+        desk="worker",
+        worker=caregiver_day.worker(session(), caregiver_id),
+        stops=stops,
+        following=following,
+        finished=len(stops) - len(following),
+        tasks=TASKS,
+        icons=CATEGORY_ICONS,
+        fresh=new_id,
+    )
+
+
+@bp.post("/next/send")
+@allow(Role.CAREGIVER)
+def send() -> Response:
+    """Take what happened, one by one or as a list kept offline; a repeat is one row."""
+    if not request.is_json:
+        return _send_form()
+    try:
+        sending = Sending.model_validate(request.get_json())
+    except ValidationError as exc:
+        raise BadInput(field="items", value=None, expected=str(exc.errors()[0]["msg"])) from exc
+    answers = [_answer(item) for item in sending.items]
+    return jsonify(results=answers, csrf_token=generate_csrf())
+
+
+def _answer(item: Sent) -> dict[str, Any]:
+    try:
+        _take(item)
+    except DomainError as error:
+        session().rollback()
+        problem = problem_of(error)
+        return {"id": item.id, "ok": False, "code": problem.code, "detail": problem.detail}
+    return {"id": item.id, "ok": True}
+
+
+def _send_form() -> Response:
+    """Take one thing from a phone without JavaScript."""
+    try:
+        item = Sent.model_validate(
+            {k: v for k, v in request.form.items() if k != "csrf_token" and v != ""}
+        )
+    except ValidationError as exc:
+        raise BadInput(field="code", value=None, expected=str(exc.errors()[0]["msg"])) from exc
+    try:
+        _take(item)
+        flash(_("Noted."), "ok")
+    except DomainError as error:
+        session().rollback()
+        flash(error_sentence(error), "stop")
+    return redirect(url_for("caregiver.next_page"))  # type: ignore[return-value]
+
+
+def _take(item: Sent) -> None:
+    ports = current_app.extensions["ports"]
+    shown = Shown(
+        evidence_id=item.id,
+        method=item.method,
+        at_device=item.at_device or now(),
+        lat=item.lat,
+        lng=item.lng,
+        accuracy_m=item.accuracy_m,
+        device_id=item.device_id,
+        offline=item.offline,
+        code=item.code,
+        note=item.note,
+    )
+    step: Any
+    asked: Any
+    if item.kind == "check_in":
+        step = visits.check_in
+        asked = CheckInRequest(
+            work_order_id=item.work_order_id, visit_id=item.visit_id, shown=shown
+        )
+    elif item.kind == "check_out":
+        step, asked = visits.check_out, CheckOutRequest(visit_id=item.visit_id, shown=shown)
+    else:
+        step = visits.report_no_access
+        asked = NoAccessRequest(
+            work_order_id=item.work_order_id, visit_id=item.visit_id, shown=shown
+        )
+    step(session(), ports, current_actor(), key=f"phone/{item.id}", request=asked)
+
+
+@bp.get("/sw.js")
+@public
+def service_worker() -> Response:
+    """Give the service worker from the root, so that it may keep the caregiver's page."""
+    response = current_app.response_class(
+        (STATIC / "js" / "sw.js").read_text("utf-8"), mimetype="text/javascript"
+    )
+    response.headers["Cache-Control"] = "no-cache"
+    return response

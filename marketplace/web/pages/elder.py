@@ -1,0 +1,159 @@
+"""An elder's and a family's home: who comes, what is left, order again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from apiflask import APIBlueprint
+from flask import current_app, render_template, request
+from flask_babel import gettext as _
+
+from marketplace.kernel.actor import Role
+from marketplace.kernel.clock import second_of
+from marketplace.kernel.errors import DomainError, NotAllowed
+from marketplace.kernel.ids import new_id
+from marketplace.queries import elder_home
+from marketplace.queries.elder_home import UsualOrder
+from marketplace.web.auth import allow, current_actor
+from marketplace.web.formats import is_chinese, now, today_here
+from marketplace.web.pages.frame import session
+from marketplace.web.words import CATEGORY_ICONS, PayLine, pay_lines
+from marketplace.workflows.place import OrderRequest
+from marketplace.workflows.policy import Action
+from marketplace.workflows.preview import preview_order
+from marketplace.workflows.see import see_elder
+
+bp = APIBlueprint("elder", __name__, enable_openapi=False)
+
+SOON_ENDS = timedelta(days=7)
+TILES = ("ZC", "ZY", "ZJ", "YL", "ZX", "ZL")
+"""The six kinds that elders ask for; all others stand in the storefront."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsualCard:
+    """The usual order with its next date and who would pay what."""
+
+    order: UsualOrder
+    on: date
+    lines: list[PayLine]
+    price_fen: int
+    own_fen: int
+
+
+@bp.get("/home")
+@allow(Role.ELDER, Role.FAMILY)
+def home() -> str:
+    """Show the visit that comes next, the usual order, what is left, and what to rate."""
+    actor = current_actor()
+    bound = sorted(actor.elder_ids)
+    if not bound:
+        return render_template("elder_nobody.html", desk="elder")
+    chosen = request.args.get("of") or bound[0]
+    if chosen not in actor.elder_ids:
+        raise NotAllowed(action=Action.SEE_ELDER.value, role=actor.role.value)
+    seen = see_elder(session(), current_app.extensions["ports"], actor, chosen)
+    today = today_here()
+    sees_visits = Action.SEE_WORK_ORDER in seen.may
+    lines = (
+        elder_home.visits(
+            session(), chosen, since=today - timedelta(days=7), until=today + timedelta(days=14)
+        )
+        if sees_visits
+        else []
+    )
+    coming = elder_home.next_visit(lines, today=today, second=second_of(today, now()))
+    ahead = [
+        v
+        for v in lines
+        if v.on >= today and v.state in elder_home.TO_COME and (coming is None or v.id != coming.id)
+    ]
+    return render_template(
+        "elder_home.html",
+        desk="elder",
+        elder=elder_home.elder(session(), chosen),
+        others=elder_home.elders(session(), set(bound) - {chosen}),
+        greeting=greeting(),
+        coming=coming,
+        ahead=ahead[:4],
+        to_rate=[v for v in lines if v.state == "done"][-2:],
+        balances=elder_home.balances(session(), chosen, day=today)
+        if Action.SEE_MONEY in seen.may
+        else [],
+        soon=today + SOON_ENDS,
+        usual=usual_card(chosen) if Action.PLACE_ORDER in seen.may else None,
+        icons=CATEGORY_ICONS,
+        tiles=TILES,
+        own=actor.role is Role.ELDER,
+        key=new_id(),
+    )
+
+
+def greeting() -> str:
+    """上午好 by the clock of the wall."""
+    hour = second_of(today_here(), now()) // 3600
+    if hour < 11:
+        return _("good morning")
+    if hour < 13:
+        return _("good day")
+    return _("good afternoon") if hour < 18 else _("good evening")
+
+
+def usual_card(elder_id: str) -> UsualCard | None:
+    """Return the most usual order with its price for the next free day, if it may be had again."""
+    usual = elder_home.usual_orders(session(), elder_id, day=today_here(), limit=1)
+    if not usual:
+        return None
+    return priced(elder_id, usual[0])
+
+
+def priced(elder_id: str, usual: UsualOrder, *, reference: str | None = None) -> UsualCard | None:
+    """Return the usual order priced for tomorrow or the day after, ``None`` where rules forbid it."""
+    ports = current_app.extensions["ports"]
+    for ahead in (1, 2):
+        on = today_here() + timedelta(days=ahead)
+        try:
+            preview = preview_order(
+                session(),
+                ports,
+                current_actor(),
+                request=request_of(elder_id, usual, on, reference),
+            )
+        except DomainError:
+            continue
+        lines = pay_lines(preview.shares, {})
+        return UsualCard(usual, on, lines, preview.price_fen, preview.own_fen)
+    return None
+
+
+def request_of(elder_id: str, usual: UsualOrder, on: date, reference: str | None) -> OrderRequest:
+    """Return the order that repeats a usual one on a date."""
+    return OrderRequest(
+        elder_id=elder_id,
+        service_code=usual.service_code,
+        starts_on=on,
+        window_start_s=usual.window_start_s,
+        window_end_s=usual.window_end_s,
+        vendor_id=usual.vendor_id,
+        caregiver_id=usual.caregiver_id,
+        site_id=usual.site_id,
+        note=usual.note,
+        channel="hotline" if reference else "web",
+        reference=reference,
+    )
+
+
+CATEGORY_WORDS = {
+    "ZC": ("助餐", "Meals"),
+    "ZY": ("助浴", "Bath"),
+    "ZJ": ("助洁", "Cleaning"),
+    "YL": ("助医", "Doctor"),
+    "ZX": ("助行", "Going out"),
+    "ZL": ("助聊", "Company"),
+}
+
+
+@bp.app_context_processor
+def _words() -> dict[str, object]:
+    return {"tile_word": lambda code: CATEGORY_WORDS[code][0 if is_chinese() else 1]}

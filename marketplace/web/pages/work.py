@@ -1,0 +1,127 @@
+"""One work order: what it is, who comes, who pays, what happened; and what its reader may do with it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from apiflask import APIBlueprint
+from flask import current_app, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from marketplace.kernel.actor import Role
+from marketplace.kernel.clock import instant_of
+from marketplace.kernel.ids import new_id
+from marketplace.orders.states import OPEN, State
+from marketplace.queries.work_page import work_page
+from marketplace.web.auth import EVERYONE, allow, current_actor
+from marketplace.web.formats import now
+from marketplace.web.map_shapes import district_names
+from marketplace.web.pages.frame import home_of, session
+from marketplace.web.pages.ordering import desk_of
+from marketplace.web.words import LEFT_OUT, pay_lines
+from marketplace.workflows.cancel import CancelRequest, NoShowRequest, cancel, report_no_show
+from marketplace.workflows.confirm import ConfirmRequest, DisputeRequest, confirm, dispute
+from marketplace.workflows.policy import Action
+from marketplace.workflows.see import see_work_order
+
+bp = APIBlueprint("work", __name__, enable_openapi=False)
+
+FREE_CANCEL = timedelta(hours=2)
+
+
+@bp.get("/visits/<work_order_id>")
+@allow(*EVERYONE)
+def page(work_order_id: str) -> str:
+    """Show a work order with the fields and the buttons that its reader has."""
+    actor = current_actor()
+    seen = see_work_order(session(), actor, work_order_id)
+    work = work_page(session(), work_order_id)
+    may = seen.may
+    starts = work.starts_at or instant_of(work.on, work.window_start_s)
+    return render_template(
+        "work.html",
+        desk=desk_of(actor.role) if actor.role is not Role.CAREGIVER else "worker",
+        back_url=home_of(actor.role),
+        work=work,
+        shown=seen.fields,
+        names=district_names(),
+        lines=pay_lines(work.shares, {}),
+        reasons=LEFT_OUT,
+        is_open=State(work.state) in OPEN,
+        may_cancel=Action.CANCEL in may and State(work.state) in OPEN,
+        may_confirm=Action.CONFIRM in may
+        and work.state == State.DONE
+        and actor.role in (Role.ELDER, Role.FAMILY),
+        may_say_no_show=Action.REPORT_NO_SHOW in may
+        and work.state == State.ASSIGNED
+        and now() > starts,
+        is_free=starts - now() >= FREE_CANCEL,
+        key=new_id(),
+    )
+
+
+def _key() -> str:
+    return request.form.get("key", "")
+
+
+@bp.post("/visits/<work_order_id>/cancel")
+@allow(*EVERYONE)
+def cancel_it(work_order_id: str) -> Response:
+    """Call the visit off and say what came back."""
+    reason = request.form.get("reason", "")[:200]
+    done = cancel(
+        session(),
+        current_app.extensions["ports"],
+        current_actor(),
+        key=_key(),
+        request=CancelRequest(work_order_id=work_order_id, reason=reason),
+    )
+    if done.fee_fen:
+        flash(_("Cancelled. It was late, so a fee stays; the vouchers came back."), "wait")
+    else:
+        flash(_("Cancelled. It costs nothing and the vouchers came back."), "ok")
+    return redirect(url_for("work.page", work_order_id=work_order_id))
+
+
+@bp.post("/visits/<work_order_id>/face")
+@allow(Role.ELDER, Role.FAMILY)
+def face(work_order_id: str) -> Response:
+    """Take one of two faces: good confirms the visit, bad keeps its money and asks a person to look."""
+    ports = current_app.extensions["ports"]
+    if request.form.get("face") == "good":
+        confirm(
+            session(),
+            ports,
+            current_actor(),
+            key=_key(),
+            request=ConfirmRequest(work_order_id=work_order_id, method="tap"),
+        )
+        flash(_("Thank you, that is good to hear."), "ok")
+    else:
+        dispute(
+            session(),
+            ports,
+            current_actor(),
+            key=_key(),
+            request=DisputeRequest(
+                work_order_id=work_order_id, reason=request.form.get("reason") or "not_satisfied"
+            ),
+        )
+        flash(_("Noted. Nothing is paid yet; 12349 rings you within 24 hours."), "wait")
+    return redirect(url_for("work.page", work_order_id=work_order_id))
+
+
+@bp.post("/visits/<work_order_id>/no-show")
+@allow(Role.ELDER, Role.FAMILY, Role.HOTLINE, Role.COMMUNITY, Role.VENDOR)
+def no_show(work_order_id: str) -> Response:
+    """Say that nobody came; another vendor is asked at once."""
+    report_no_show(
+        session(),
+        current_app.extensions["ports"],
+        current_actor(),
+        key=_key(),
+        request=NoShowRequest(work_order_id=work_order_id),
+    )
+    flash(_("Noted. Somebody else is being found now."), "ok")
+    return redirect(url_for("work.page", work_order_id=work_order_id))

@@ -1,0 +1,46 @@
+"""What one actor sees of one thing, and what the actor may do with it: for pages, which never decide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from marketplace.elders import access
+from marketplace.kernel.actor import Actor
+from marketplace.kernel.clock import today
+from marketplace.kernel.ports import Ports
+from marketplace.orders import service as orders
+from marketplace.workflows import policy, subjects
+from marketplace.workflows.policy import Action
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The groups of fields that are shown and the actions that ``require`` would let through."""
+
+    fields: frozenset[str]
+    may: frozenset[Action]
+
+
+def see_work_order(session: Session, actor: Actor, work_order_id: str) -> Seen:
+    """Return what the actor sees of a work order; raises ``NotFound`` or ``NotAllowed``."""
+    row = orders.work_order(session, work_order_id)
+    about = subjects.about_work_order(session, actor, row)
+    policy.require(actor, Action.SEE_WORK_ORDER, about)
+    accepted = subjects.is_accepted(row.state)
+    return Seen(
+        fields=policy.fields(actor, powers=about.powers, accepted=accepted),
+        may=frozenset(a for a in Action if policy.allows(actor, a, about)),
+    )
+
+
+def see_elder(session: Session, ports: Ports, actor: Actor, elder_id: str) -> Seen:
+    """Return what the actor sees of an elder; raises ``NotFound`` or ``NotAllowed``."""
+    elder = access.facts(session, elder_id, on=today(ports.clock))
+    about = subjects.about_elder(session, actor, elder)
+    policy.require(actor, Action.SEE_ELDER, about)
+    return Seen(
+        fields=policy.fields(actor, powers=about.powers, accepted=False),
+        may=frozenset(a for a in Action if policy.allows(actor, a, about)),
+    )
