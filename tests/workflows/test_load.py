@@ -107,6 +107,16 @@ def test_a_changed_row_is_changed_and_the_others_stay(session, ports, city, tmp_
     assert count(session, Assessment) == 1
 
 
+def test_a_status_keeps_its_date_while_other_fields_change(session, ports, clock, city, tmp_path):
+    away = {**ELDER, "status": "dead"}
+    load(session, ports, write(tmp_path, {"elders": [away]}))
+    died = session.get(Elder, "E1").status_from
+    session.rollback()
+    clock.advance(days=3)
+    load(session, ports, write(tmp_path, {"elders": [{**away, "door_notes": "x"}]}))
+    assert session.get(Elder, "E1").status_from == died
+
+
 def test_a_preview_writes_nothing(session, ports, city, tmp_path):
     plan = run.preview(session, ports, SYSTEM, write(tmp_path, FOLDER))
     assert plan.to_write == 11

@@ -333,7 +333,8 @@ def _check_elder(context: Context, row: ElderRow) -> None:
 
 
 def _write_elders(context: Context, new: Sequence[ElderRow], changed: Sequence[ElderRow]) -> None:
-    _write(context, Elder, (_elder_values(context, r) for r in (*new, *changed)))
+    since = _status_dates(context, changed)
+    _write(context, Elder, (_elder_values(context, r, since.get(r.id)) for r in (*new, *changed)))
     assessed = [r for r in (*new, *changed) if r.assessed_on is not None]
     ids = [r.id for r in changed]
     kept: dict[tuple[str, date], str] = {}
@@ -353,7 +354,16 @@ def _write_elders(context: Context, new: Sequence[ElderRow], changed: Sequence[E
     _write(context, Assessment, [*fresh, *again])
 
 
-def _elder_values(context: Context, row: ElderRow) -> Values:
+def _status_dates(context: Context, changed: Sequence[ElderRow]) -> dict[str, date | None]:
+    """Return since when those whose status the file leaves as it is have had it."""
+    status = {r.id: r.status for r in changed}
+    rows = context.session.execute(
+        select(Elder.id, Elder.status, Elder.status_from).where(Elder.id.in_(list(status)))
+    )
+    return {r[0]: r[2] for r in rows if status[r[0]] == r[1]}
+
+
+def _elder_values(context: Context, row: ElderRow, since: date | None) -> Values:
     at = context.locate(row)
     vault = context.ports.vault
     return {
@@ -378,7 +388,7 @@ def _elder_values(context: Context, row: ElderRow) -> Values:
         "special": ",".join(row.special),
         "door_notes": row.door_notes,
         "status": row.status,
-        "status_from": None if row.status == "active" else context.today,
+        "status_from": None if row.status == "active" else since or context.today,
         "row_sha256": sha(row),
         "updated_at": context.now,
     }
