@@ -11,6 +11,8 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
 WEB = Path(__file__).resolve().parents[2] / "marketplace" / "web"
+SPEAKERS = (WEB, WEB.parent / "commands")
+"""Who may say sentences: pages and the command line."""
 PO = WEB / "translations" / "zh_Hans_CN" / "LC_MESSAGES" / "messages.po"
 KEYWORDS = {
     "_": None,
@@ -31,10 +33,11 @@ def extracted() -> Catalog:
     """Every sentence that the code and the templates may say."""
     catalogue = Catalog()
     options = {"**.html": {"silent": "false", "trimmed": "true"}}
-    for _file, line, message, _comments, context in extract_from_dir(
-        WEB, METHODS, options, keywords=KEYWORDS
-    ):
-        catalogue.add(message, locations=[(_file, line)], context=context)
+    for room in SPEAKERS:
+        for _file, line, message, _comments, context in extract_from_dir(
+            room, METHODS, options, keywords=KEYWORDS
+        ):
+            catalogue.add(message, locations=[(_file, line)], context=context)
     return catalogue
 
 
