@@ -131,6 +131,7 @@ class HeldAnswer(Base):
     at: Mapped[datetime] = mapped_column(Instant)
     by: Mapped[str] = mapped_column(ID)
     text: Mapped[str] = mapped_column(String(500))
+    text_sha256: Mapped[str] = mapped_column(String(64))
 
 
 class StatementSignature(Base):

@@ -32,9 +32,10 @@ class PreviewOutdated(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class ProgrammeTotal:
-    """One programme's line of a preview, in its unit; ``fen`` is what it binds of the budget."""
+    """One programme's line of a preview, in its ``unit``; ``fen`` is what it binds of the budget."""
 
     programme_code: str
+    unit: str
     people: int
     amount: int
     fen: int
@@ -110,7 +111,7 @@ def preview_grants(
             previewed_at=ports.clock.now(),
             preview_sha256=tally.digest.hexdigest(),
             new=tally.new,
-            minutes=sum(t.amount for t in totals if t.amount != t.fen),
+            minutes=sum(t.amount for t in totals if t.unit == "minutes"),
             fen=sum(t.fen for t in totals),
         )
         session.add(run)
@@ -123,7 +124,10 @@ def preview_grants(
             subject_id=run.id,
             period=str(period),
             district_code=district_code,
-            new=tally.new,
+            new=run.new,
+            minutes=run.minutes,
+            fen=run.fen,
+            sha256=run.preview_sha256,
         )
         return GrantPreview(
             run_id=run.id,
@@ -260,6 +264,8 @@ def _totals(
             account = grants.budget_account(code, district_code, period.year)
             left = grants.free_of(session, [account]).get(account, terms.budget_fen_per_year)
         lines.append(
-            ProgrammeTotal(code, tally.people[code], tally.amount[code], tally.fen[code], left)
+            ProgrammeTotal(
+                code, terms.unit, tally.people[code], tally.amount[code], tally.fen[code], left
+            )
         )
     return tuple(lines)

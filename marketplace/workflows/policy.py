@@ -49,6 +49,7 @@ class Action(StrEnum):
     CLOSE_PERIOD = "close_period"
     SEE_STATEMENT = "see_statement"
     CONFIRM_STATEMENT = "confirm_statement"
+    CHECK_STATEMENT = "check_statement"
     APPROVE_STATEMENT = "approve_statement"
     CORRECT_MONEY = "correct_money"
     RUN_UPKEEP = "run_upkeep"
@@ -243,7 +244,8 @@ TABLE: dict[Action, dict[Role, _May]] = {
     Action.CLOSE_PERIOD: {B: _DISTRICT, SYS: _ALL},
     Action.SEE_STATEMENT: {V: _VENDOR, S: _ALL, B: _ALL, A: _ALL, SYS: _ALL},
     Action.CONFIRM_STATEMENT: {V: _VENDOR},
-    Action.APPROVE_STATEMENT: {B: _May(_anywhere, not_own_entry=True)},
+    Action.CHECK_STATEMENT: {S: _DISTRICT},
+    Action.APPROVE_STATEMENT: {B: _May(_in_district, not_own_entry=True)},
     Action.CORRECT_MONEY: {B: _May(_in_district, not_own_entry=True), SYS: _ALL},
     Action.RUN_UPKEEP: {SYS: _ALL},
 }

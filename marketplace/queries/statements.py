@@ -1,0 +1,182 @@
+"""Statements for screens and print."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from marketplace.catalogue.models import ServiceVersion
+from marketplace.kernel.actor import Scope
+from marketplace.kernel.errors import NotFound
+from marketplace.settlement import service as settlement
+from marketplace.settlement.export import Document, Signature
+from marketplace.settlement.models import (
+    STEPS,
+    HeldAnswer,
+    SettlementHeld,
+    SettlementRun,
+    Statement,
+    StatementSignature,
+)
+from marketplace.vouchers import programmes
+from marketplace.vouchers.programmes import OWN
+
+DISTRICT_NAMES = {
+    "321202": "海陵区",
+    "321203": "高港区",
+    "321204": "姜堰区",
+    "321281": "兴化市",
+    "321282": "靖江市",
+    "321283": "泰兴市",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StatementRow:
+    """A statement in a list."""
+
+    statement_id: str
+    period: str
+    vendor_id: str
+    vendor_name: str
+    district_code: str
+    lines: int
+    total_fen: int
+    payable_fen: int
+    own_fen: int
+    step: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRow:
+    """A work order that a closing held back, with the last answer of its vendor."""
+
+    run_id: str
+    work_order_id: str
+    vendor_id: str | None
+    reason: str
+    answer: str | None
+
+
+def statements(
+    session: Session, scope: Scope, *, period: str | None = None, limit: int = 200
+) -> list[StatementRow]:
+    """Return the newest statements that the scope reaches."""
+    last = (
+        select(StatementSignature.statement_id, func.max(StatementSignature.number).label("n"))
+        .group_by(StatementSignature.statement_id)
+        .subquery()
+    )
+    query = select(Statement, last.c.n).outerjoin(last, last.c.statement_id == Statement.id)
+    if period:
+        query = query.where(Statement.period == period)
+    if not scope.everything:
+        if scope.vendor_id:
+            query = query.where(Statement.vendor_id == scope.vendor_id)
+        if scope.district_code:
+            query = query.where(Statement.district_code == scope.district_code)
+    rows = session.execute(query.order_by(Statement.period.desc(), Statement.id).limit(limit))
+    return [
+        StatementRow(
+            statement_id=s.id,
+            period=s.period,
+            vendor_id=s.vendor_id,
+            vendor_name=s.vendor_name,
+            district_code=s.district_code,
+            lines=s.lines,
+            total_fen=s.total_fen,
+            payable_fen=s.payable_fen,
+            own_fen=s.own_fen,
+            step=STEPS[n - 1] if n else "issued",
+            sha256=s.sha256,
+        )
+        for s, n in rows
+    ]
+
+
+def held_rows(
+    session: Session, scope: Scope, *, period: str | None = None, limit: int = 500
+) -> list[HeldRow]:
+    """Return what closings held back, within the scope."""
+    query = select(SettlementHeld).join(SettlementRun, SettlementRun.id == SettlementHeld.run_id)
+    if period:
+        query = query.where(SettlementRun.period == period)
+    if not scope.everything:
+        if scope.vendor_id:
+            query = query.where(SettlementHeld.vendor_id == scope.vendor_id)
+        if scope.district_code:
+            query = query.where(SettlementRun.district_code == scope.district_code)
+    rows = list(
+        session.scalars(
+            query.order_by(SettlementHeld.run_id, SettlementHeld.work_order_id).limit(limit)
+        )
+    )
+    answers = _answers(session, [(r.run_id, r.work_order_id) for r in rows])
+    return [
+        HeldRow(
+            r.run_id,
+            r.work_order_id,
+            r.vendor_id,
+            r.reason,
+            answers.get((r.run_id, r.work_order_id)),
+        )
+        for r in rows
+    ]
+
+
+def _answers(session: Session, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    ids = [work_order_id for _, work_order_id in keys]
+    rows = session.scalars(
+        select(HeldAnswer).where(HeldAnswer.work_order_id.in_(ids)).order_by(HeldAnswer.at)
+    )
+    return {(r.run_id, r.work_order_id): r.text for r in rows}
+
+
+def document(session: Session, statement_id: str) -> Document:
+    """Return a statement with everything that is printed; raises ``NotFound``."""
+    row = settlement.statement(session, statement_id)
+    run = session.get(SettlementRun, row.run_id)
+    if run is None:
+        raise NotFound(kind="settlement_run", id=row.run_id)
+    lines = settlement.lines_of(session, statement_id)
+    names = {
+        code: programmes.terms_of(code, run.closed_at.date()).name_zh
+        for code in {c for line in lines for c in line.by_programme}
+        if code != OWN
+    } | {OWN: "自付"}
+    return Document(
+        statement_id=row.id,
+        period=row.period,
+        vendor_id=row.vendor_id,
+        vendor_name=row.vendor_name,
+        district_code=row.district_code,
+        district_name=DISTRICT_NAMES.get(row.district_code, row.district_code),
+        closed_at=run.closed_at,
+        total_fen=row.total_fen,
+        payable_fen=row.payable_fen,
+        outside_fen=row.outside_fen,
+        own_fen=row.own_fen,
+        holdback_fen=row.holdback_fen,
+        by_programme=row.by_programme,
+        sha256=row.sha256,
+        lines=lines,
+        service_names=_service_names(session, sorted({line.service_code for line in lines})),
+        programme_names=names,
+        signatures=[
+            Signature(s.step, s.by, s.at) for s in settlement.signatures(session, statement_id)
+        ],
+    )
+
+
+def _service_names(session: Session, codes: Sequence[str]) -> dict[str, str]:
+    # The first version's name: a later change of the catalogue must not change an old sheet.
+    rows = session.execute(
+        select(ServiceVersion.service_code, ServiceVersion.name_zh)
+        .where(ServiceVersion.service_code.in_(codes))
+        .order_by(ServiceVersion.valid_from.desc())
+    )
+    return {row[0]: row[1] for row in rows}

@@ -1,0 +1,222 @@
+"""A statement as CSV, XLSX and a printable sheet; the same statement gives the same bytes always."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from html import escape
+
+from openpyxl import Workbook
+
+from marketplace.kernel.clock import local
+from marketplace.kernel.money import yuan_from_fen
+from marketplace.settlement.rules import Line, yuan_in_words
+
+KINDS_ZH = {"visit": "服务", "fee": "费用", "reversal": "冲回"}
+STEPS_ZH = {
+    "vendor_confirmed": "服务商确认",
+    "street_checked": "街道审核",
+    "county_approved": "区县批准",
+    "released": "放款",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A signature as it stands on the sheet."""
+
+    step: str
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A statement with everything that is printed. ``closed_at`` is the only time in the bytes that
+    is not a line's; a later signature changes the sheet, nothing else does."""
+
+    statement_id: str
+    period: str
+    vendor_id: str
+    vendor_name: str
+    district_code: str
+    district_name: str
+    closed_at: datetime
+    total_fen: int
+    payable_fen: int
+    outside_fen: int
+    own_fen: int
+    holdback_fen: int
+    by_programme: Mapping[str, int]
+    sha256: str
+    lines: Sequence[Line]
+    service_names: Mapping[str, str]
+    programme_names: Mapping[str, str]
+    signatures: Sequence[Signature] = ()
+
+    @property
+    def programmes(self) -> list[str]:
+        """Return the payers that any line names, in order."""
+        return sorted({c for line in self.lines for c in line.by_programme})
+
+
+def _header(doc: Document) -> list[str]:
+    return [
+        "序号",
+        "类型",
+        "工单号",
+        "上门记录",
+        "老人编号",
+        "服务编码",
+        "服务项目",
+        "服务日期",
+        "归属月份",
+        "分钟",
+        *(f"{doc.programme_names.get(c, c)}（元）" for c in doc.programmes),
+        "合计（元）",
+    ]
+
+
+def _row(doc: Document, number: int, line: Line) -> list[str]:
+    return [
+        str(number),
+        KINDS_ZH[line.kind],
+        line.work_order_id,
+        line.visit_id or "",
+        line.elder_id,
+        line.service_code,
+        doc.service_names.get(line.service_code, ""),
+        line.visit_on.isoformat(),
+        line.origin_period,
+        str(line.minutes),
+        *(yuan_from_fen(line.by_programme.get(c, 0)) for c in doc.programmes),
+        yuan_from_fen(line.total_fen),
+    ]
+
+
+def _sums(doc: Document) -> list[tuple[str, str]]:
+    net = doc.payable_fen - doc.holdback_fen
+    return [
+        ("结算单号", doc.statement_id),
+        ("服务商", f"{doc.vendor_name}（{doc.vendor_id}）"),
+        ("区县", f"{doc.district_name}（{doc.district_code}）"),
+        ("结算周期", doc.period),
+        ("服务总额（元）", yuan_from_fen(doc.total_fen)),
+        ("其中：民政应付（元）", yuan_from_fen(doc.payable_fen)),
+        ("其中：外部支付（元）", yuan_from_fen(doc.outside_fen)),
+        ("其中：老人自付（元）", yuan_from_fen(doc.own_fen)),
+        ("质量保证金（元）", yuan_from_fen(doc.holdback_fen)),
+        ("本期实付（元）" if net >= 0 else "应退回（元）", yuan_from_fen(abs(net))),
+        ("大写", yuan_in_words(abs(net))),
+        ("内容校验", doc.sha256),
+    ]
+
+
+def _safe(cell: str) -> str:
+    """Keep a spreadsheet from taking a text for a formula."""
+    is_number = cell[1:].replace(".", "", 1).isdigit()
+    return f"'{cell}" if cell[:1] in "=+-@\t\r" and cell and not is_number else cell
+
+
+def to_csv(doc: Document) -> bytes:
+    """Return the statement as CSV with a BOM, so that spreadsheets read the Chinese."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\r\n")
+    for name, value in _sums(doc):
+        writer.writerow([name, _safe(value)])
+    writer.writerow([])
+    writer.writerow(_header(doc))
+    for number, line in enumerate(doc.lines, start=1):
+        writer.writerow([_safe(cell) for cell in _row(doc, number, line)])
+    return out.getvalue().encode("utf-8-sig")
+
+
+def to_xlsx(doc: Document) -> bytes:
+    """Return the statement as a workbook of two sheets; amounts are numbers of yuan."""
+    book = Workbook(write_only=True)
+    closed = doc.closed_at.replace(tzinfo=None, microsecond=0)
+    book.properties.created = book.properties.modified = closed
+    head = book.create_sheet("结算单")
+    for name, value in _sums(doc):
+        head.append([name, _safe(value)])
+    detail = book.create_sheet("明细")
+    detail.append(_header(doc))
+    amounts = len(doc.programmes) + 1
+    for number, line in enumerate(doc.lines, start=1):
+        row = _row(doc, number, line)
+        detail.append(
+            [_safe(cell) for cell in row[:-amounts]] + [float(cell) for cell in row[-amounts:]]
+        )
+    raw = io.BytesIO()
+    book.save(raw)
+    return _without_clock(raw.getvalue(), closed)
+
+
+def _without_clock(archive: bytes, closed: datetime) -> bytes:
+    """Return a zip with every member dated alike: the writer puts the present time into each."""
+    out = io.BytesIO()
+    stamp = f"{closed.isoformat()}Z".encode()
+    with (
+        zipfile.ZipFile(io.BytesIO(archive)) as source,
+        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target,
+    ):
+        for item in sorted(source.infolist(), key=lambda i: i.filename):
+            content = source.read(item.filename)
+            if item.filename == "docProps/core.xml":
+                content = _fix_times(content, stamp)
+            member = zipfile.ZipInfo(item.filename, date_time=(1980, 1, 1, 0, 0, 0))
+            member.compress_type = zipfile.ZIP_DEFLATED
+            target.writestr(member, content)
+    return out.getvalue()
+
+
+def _fix_times(core: bytes, stamp: bytes) -> bytes:
+    for tag in (b"dcterms:modified", b"dcterms:created"):
+        start = core.find(b"<" + tag)
+        if start >= 0:
+            begin = core.index(b">", start) + 1
+            core = core[:begin] + stamp + core[core.index(b"</" + tag, begin) :]
+    return core
+
+
+_STYLE = """
+@page { size: A4 landscape; margin: 12mm }
+body { font: 11pt "Noto Serif CJK SC", "SimSun", serif; color: #000 }
+h1 { font-size: 16pt; text-align: center; margin: 0 0 4mm }
+table { border-collapse: collapse; width: 100%; margin-bottom: 5mm }
+th, td { border: 0.3pt solid #000; padding: 1mm 1.5mm; text-align: left }
+td.n { text-align: right; font-variant-numeric: tabular-nums }
+thead { display: table-header-group } tr { break-inside: avoid }
+"""
+
+
+def to_html(doc: Document) -> bytes:
+    """Return the statement as one printable page in Chinese, with sums in words and signatures."""
+    parts = [
+        '<!doctype html><html lang="zh-CN"><head><meta charset="utf-8">',
+        f"<title>{escape(doc.statement_id)}</title><style>{_STYLE}</style></head><body>",
+        f"<h1>养老服务补贴结算单 {escape(doc.period)}</h1><table><tbody>",
+    ]
+    for name, value in _sums(doc):
+        parts.append(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>")
+    parts.append("</tbody></table><table><thead><tr>")
+    parts.extend(f"<th>{escape(name)}</th>" for name in _header(doc))
+    parts.append("</tr></thead><tbody>")
+    amounts = len(doc.programmes) + 1
+    for number, line in enumerate(doc.lines, start=1):
+        row = _row(doc, number, line)
+        cells = "".join(f"<td>{escape(c)}</td>" for c in row[:-amounts])
+        cells += "".join(f'<td class="n">{escape(c)}</td>' for c in row[-amounts:])
+        parts.append(f"<tr>{cells}</tr>")
+    parts.append("</tbody></table><table><tbody>")
+    signed = {s.step: s for s in doc.signatures}
+    for step, name in STEPS_ZH.items():
+        signature = signed.get(step)
+        text = f"{signature.by} {local(signature.at):%Y-%m-%d %H:%M}" if signature else ""
+        parts.append(f"<tr><th>{name}</th><td>{escape(text)}</td></tr>")
+    parts.append("</tbody></table></body></html>\n")
+    return "\n".join(parts).encode()

@@ -1,0 +1,310 @@
+"""Proving the closings: every hash computed again, every line held against the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select, text
+
+from marketplace.kernel.audit import AuditEvent
+from marketplace.settlement import rules
+from marketplace.settlement.models import (
+    HeldAnswer,
+    SettlementHeld,
+    SettlementRun,
+    Statement,
+    StatementLine,
+    StatementSignature,
+)
+from marketplace.settlement.rules import Line, Totals
+from marketplace.settlement.service import head_of
+
+LIMIT = 20
+
+FROZEN = (
+    "settlement_run",
+    "statement",
+    "statement_line",
+    "settlement_held",
+    "held_answer",
+    "statement_signature",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One wrong row."""
+
+    table: str
+    row: str
+    rule: str
+    detail: str = ""
+
+
+# A line's fen by payer must be what the ledger captured, took back or charged for its work order.
+_LINES_AND_LEDGER = """
+SELECT l.statement_id, l.number, l.work_order_id FROM statement_line l LEFT JOIN (
+  SELECT work_order_id, CASE kind WHEN 'post' THEN 'visit' WHEN 'reversal' THEN 'reversal'
+         ELSE 'fee' END AS kind,
+         SUM(CASE WHEN kind = 'reversal' THEN -amount ELSE amount END) AS fen
+  FROM ledger_transfer
+  WHERE unit = 'fen' AND (kind IN ('post', 'reversal') OR code = 'fee')
+  GROUP BY 1, 2
+) t ON t.work_order_id = l.work_order_id AND t.kind = l.kind
+WHERE t.fen IS NULL OR t.fen <> l.total_fen
+ORDER BY l.statement_id, l.number LIMIT :most
+"""
+
+
+def verify(
+    connection: Connection, *, progress: Callable[[str, int], None] | None = None
+) -> list[Finding]:
+    """Return what is wrong with the closings; empty where all is right."""
+    say = progress or (lambda _check, _rows: None)
+    findings = list(_triggers(connection))
+    say("statements", 0)
+    shas: dict[str, list[str]] = {}
+    for row in connection.execute(select(Statement.__table__).order_by(Statement.id)).all():
+        findings.extend(_statement(connection, row))
+        shas.setdefault(row.run_id, []).append(row.sha256)
+    findings.extend(_orphans(connection))
+    for row in connection.execute(text(_LINES_AND_LEDGER), {"most": LIMIT}):
+        findings.append(
+            Finding("statement_line", f"{row[0]}/{row[1]}", "the ledger says another sum", row[2])
+        )
+    findings.extend(_runs(connection, shas))
+    findings.extend(_signatures(connection))
+    findings.extend(_answers(connection))
+    findings.extend(_seals(connection))
+    findings.extend(_grant_runs(connection))
+    return findings
+
+
+def _triggers(connection: Connection) -> Iterator[Finding]:
+    if connection.dialect.name == "sqlite":
+        query = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+    else:
+        query = "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'"
+    names = set(connection.scalars(text(query)))
+    for table in FROZEN:
+        for act in ("update", "delete"):
+            if f"{table}_no_{act}" not in names:
+                yield Finding(table, "*", f"the trigger that refuses {act} is missing")
+
+
+def _lines(connection: Connection, statement_id: str) -> list[Any]:
+    return list(
+        connection.execute(
+            select(StatementLine.__table__)
+            .where(StatementLine.statement_id == statement_id)
+            .order_by(StatementLine.number)
+        )
+    )
+
+
+def _statement(connection: Connection, row: Any) -> Iterator[Finding]:
+    rows = _lines(connection, row.id)
+    lines = [
+        Line(
+            kind=r.kind,
+            work_order_id=r.work_order_id,
+            visit_id=r.visit_id,
+            elder_id=r.elder_id,
+            service_code=r.service_code,
+            visit_on=r.visit_on,
+            origin_period=r.origin_period,
+            minutes=r.minutes,
+            by_programme=r.by_programme,
+        )
+        for r in rows
+    ]
+    totals = Totals(
+        row.total_fen,
+        row.payable_fen,
+        row.outside_fen,
+        row.own_fen,
+        row.holdback_fen,
+        row.by_programme,
+    )
+    head = head_of(
+        statement=row.id,
+        period=row.period,
+        vendor_id=row.vendor_id,
+        vendor_name=row.vendor_name,
+        district_code=row.district_code,
+        totals=totals,
+        lines=row.lines,
+    )
+    for number, (r, line) in enumerate(zip(rows, lines, strict=True), start=1):
+        if r.number != number:
+            yield Finding("statement_line", f"{row.id}/{number}", "it is missing")
+            return
+        if r.total_fen != line.total_fen:
+            yield Finding("statement_line", f"{row.id}/{number}", "its total is not its payers'")
+    summed = rules.total(lines, holdback_percent=0)
+    sums = (summed.total_fen, summed.payable_fen, summed.outside_fen, summed.own_fen)
+    stored = (row.total_fen, row.payable_fen, row.outside_fen, row.own_fen)
+    if sums != stored or summed.by_programme != row.by_programme or len(lines) != row.lines:
+        yield Finding("statement", row.id, "its totals are not its lines'", f"{stored}, {sums}")
+    if rules.content_sha256(head, lines) != row.sha256:
+        yield Finding("statement", row.id, "its content is not what was hashed")
+
+
+def _orphans(connection: Connection) -> Iterator[Finding]:
+    for row in connection.execute(
+        select(StatementLine.statement_id, StatementLine.number)
+        .outerjoin(Statement, Statement.id == StatementLine.statement_id)
+        .where(Statement.id.is_(None))
+        .limit(LIMIT)
+    ):
+        yield Finding("statement_line", f"{row[0]}/{row[1]}", "its statement is missing")
+    for row in connection.execute(
+        select(Statement.id)
+        .outerjoin(SettlementRun, SettlementRun.id == Statement.run_id)
+        .where(SettlementRun.id.is_(None))
+        .limit(LIMIT)
+    ):
+        yield Finding("statement", row[0], "its closing is missing")
+
+
+def _events(connection: Connection, action: str) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {}
+    for row in connection.execute(
+        select(AuditEvent.subject_id, AuditEvent.actor_id, AuditEvent.at, AuditEvent.facts).where(
+            AuditEvent.action == action
+        )
+    ):
+        found.setdefault(row.subject_id, []).append(row)
+    return found
+
+
+def _runs(connection: Connection, shas: dict[str, list[str]]) -> Iterator[Finding]:
+    events = _events(connection, "close_period")
+    seen = set()
+    for run in connection.execute(select(SettlementRun.__table__).order_by(SettlementRun.id)).all():
+        seen.add(run.id)
+        held = connection.execute(
+            select(SettlementHeld.work_order_id, SettlementHeld.reason)
+            .where(SettlementHeld.run_id == run.id)
+            .order_by(SettlementHeld.work_order_id)
+        ).all()
+        of_run = shas.get(run.id, [])
+        if rules.run_sha256(of_run, [(h[0], h[1]) for h in held]) != run.sha256:
+            yield Finding("settlement_run", run.id, "its statements or what it held back changed")
+        witness = [
+            e
+            for e in events.get(run.id, [])
+            if e.facts
+            == {
+                "statements": run.statements,
+                "lines": run.lines,
+                "held": run.held,
+                "total_fen": run.total_fen,
+                "sha256": run.sha256,
+            }
+            and (e.actor_id, e.at) == (run.closed_by, run.closed_at)
+        ]
+        if (run.statements, run.held) != (len(of_run), len(held)) or not witness:
+            yield Finding("settlement_run", run.id, "it is not the closing that was recorded")
+    for missing in sorted(set(events) - seen):
+        yield Finding("settlement_run", missing, "it was recorded and is missing")
+    for row in connection.execute(
+        select(SettlementHeld.run_id, SettlementHeld.work_order_id)
+        .outerjoin(SettlementRun, SettlementRun.id == SettlementHeld.run_id)
+        .where(SettlementRun.id.is_(None))
+        .limit(LIMIT)
+    ):
+        yield Finding("settlement_held", f"{row[0]}/{row[1]}", "its closing is missing")
+
+
+def _signatures(connection: Connection) -> Iterator[Finding]:
+    events = _events(connection, "sign_statement")
+    signed: set[tuple[str, str]] = set()
+    for row in connection.execute(
+        select(StatementSignature.__table__, Statement.sha256)
+        .outerjoin(Statement, Statement.id == StatementSignature.statement_id)
+        .order_by(StatementSignature.statement_id, StatementSignature.number)
+    ):
+        where = f"{row.statement_id}/{row.number}"
+        signed.add((row.statement_id, row.step))
+        if row.content_sha256 != row.sha256:
+            yield Finding("statement_signature", where, "it stands under another content")
+        if not any(
+            (e.actor_id, e.at, e.facts.get("step")) == (row.by, row.at, row.step)
+            for e in events.get(row.statement_id, [])
+        ):
+            yield Finding("statement_signature", where, "nobody recorded it")
+    for statement_id, of in sorted(events.items()):
+        for e in of:
+            if (statement_id, e.facts.get("step")) not in signed:
+                yield Finding(
+                    "statement_signature",
+                    f"{statement_id}/{e.facts.get('step')}",
+                    "it was recorded and is missing",
+                )
+
+
+def _answers(connection: Connection) -> Iterator[Finding]:
+    events = _events(connection, "answer_held")
+    count: dict[str, int] = {}
+    for row in connection.execute(select(HeldAnswer.__table__).order_by(HeldAnswer.id)):
+        count[row.work_order_id] = count.get(row.work_order_id, 0) + 1
+        if not any(
+            (e.actor_id, e.at, e.facts.get("text_sha256")) == (row.by, row.at, row.text_sha256)
+            for e in events.get(row.work_order_id, [])
+        ):
+            yield Finding("held_answer", row.id, "nobody recorded it")
+        elif rules.text_sha256(row.text) != row.text_sha256:
+            yield Finding("held_answer", row.id, "its text changed")
+    for work_order_id, of in sorted(events.items()):
+        if count.get(work_order_id, 0) < len(of):
+            yield Finding("held_answer", work_order_id, "an answer was recorded and is missing")
+
+
+def _seals(connection: Connection) -> Iterator[Finding]:
+    rows = connection.execute(text("SELECT id, sha256 FROM ledger_seal")).all()
+    seals = {str(row[0]): row[1] for row in rows}
+    for number, of in sorted(_events(connection, "seal_ledger").items()):
+        if seals.get(number) != of[0].facts.get("sha256"):
+            yield Finding("ledger_seal", number, "it is not the seal that was recorded")
+
+
+def _grant_runs(connection: Connection) -> Iterator[Finding]:
+    """Hold the grant runs against what was recorded of them and against what they granted."""
+    previews = _events(connection, "preview_grants")
+    releases = _events(connection, "release_grants")
+    granted = {
+        row[0]: int(row[1])
+        for row in connection.execute(
+            text("SELECT grant_run_id, COUNT(*) FROM entitlement GROUP BY grant_run_id")
+        )
+    }
+    rows = connection.execute(
+        text(
+            "SELECT id, period, district_code, state, previewed_by, released_by, new, minutes, fen,"
+            " preview_sha256 FROM grant_run ORDER BY id"
+        )
+    ).all()
+    for run in rows:
+        facts = {
+            "period": run.period,
+            "district_code": run.district_code,
+            "new": run.new,
+            "minutes": run.minutes,
+            "fen": run.fen,
+            "sha256": run.preview_sha256,
+        }
+        by = [e for e in previews.get(run.id, []) if e.facts == facts]
+        released = [e.actor_id for e in releases.get(run.id, [])]
+        if not by or by[0].actor_id != run.previewed_by:
+            yield Finding("grant_run", run.id, "it is not the preview that was recorded")
+        elif (run.state == "released") != bool(released) or (
+            released and released[0] != run.released_by
+        ):
+            yield Finding("grant_run", run.id, "its release is not the one that was recorded")
+        elif run.state == "released" and granted.get(run.id, 0) != run.new:
+            yield Finding("grant_run", run.id, "it did not grant what it says")
+    for missing in sorted(set(previews) - {run.id for run in rows}):
+        yield Finding("grant_run", missing, "it was recorded and is missing")

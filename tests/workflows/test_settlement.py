@@ -1,0 +1,226 @@
+"""A month closes once, correctly, whatever happens around it."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import pytest
+from sqlalchemy import select, text
+from sqlalchemy.exc import DatabaseError
+
+from marketplace.kernel.actor import Actor, Role
+from marketplace.kernel.clock import Period
+from marketplace.kernel.db import transaction
+from marketplace.kernel.errors import NotAllowed, WrongState
+from marketplace.orders.models import WorkOrder
+from marketplace.queries.statements import document, held_rows, statements
+from marketplace.settlement.export import to_csv, to_html, to_xlsx
+from marketplace.settlement.models import StatementLine
+from marketplace.vouchers import service
+from marketplace.vouchers.models import LedgerAccount
+from marketplace.vouchers.verify import verify
+from marketplace.workflows.policy import Action, scope
+from marketplace.workflows.reverse import ReverseRequest, reverse
+from marketplace.workflows.settle import PeriodOpen, close_month
+from marketplace.workflows.statements import answer_held, sign_statement
+from tests.builders import (
+    DISTRICT,
+    NOVEMBER,
+    NOW,
+    a_caregiver,
+    a_hold,
+    a_service,
+    a_vendor,
+    a_visit,
+    an_assessment,
+    an_elder,
+    granted,
+)
+
+DECEMBER_2 = datetime(2026, 12, 2, 1, 0, tzinfo=UTC)
+BUREAU = Actor("bureau-1", Role.BUREAU, district_code=DISTRICT)
+BUREAU_2 = Actor("bureau-2", Role.BUREAU, district_code=DISTRICT)
+STREET = Actor("street-1", Role.STREET, district_code=DISTRICT, town_code="321204100")
+VENDOR = Actor("vendor-1", Role.VENDOR, vendor_id="V1")
+ST = f"ST-2026-11-{DISTRICT}-V1"
+
+
+def serve(session, id, version, capture=True, state="confirmed", **values):
+    """A held work order, its visit, and the capture."""
+    a_hold(session, id=id, version=version, vendor_id="V1", **values)
+    work_order = session.get(WorkOrder, id)
+    visit = a_visit(session, id=f"X-{id}", work_order=work_order)
+    work_order.state = state
+    session.flush()
+    if capture:
+        service.capture(session, work_order_id=id, visit_id=visit.id, vendor_id="V1", at=NOW)
+
+
+@pytest.fixture
+def november(session, clock):
+    """Two captured visits, one disputed, one late cancellation; the clock stands in December."""
+    with transaction(session):
+        an_elder(session, income_class="dibao")
+        an_assessment(session, level=2)
+        a_vendor(session)
+        a_caregiver(session)
+        granted(session)
+        version = a_service(session, price_fen=28_000)
+        serve(session, "W1", version)
+        serve(session, "W2", version, visit_on=date(2026, 11, 24))
+        serve(session, "W3", version, False, "disputed", visit_on=date(2026, 11, 25))
+        a_hold(session, id="W4", version=version, visit_on=date(2026, 11, 26), vendor_id="V1")
+        service.capture_fee(session, work_order_id="W4", vendor_id="V1", at=NOW, kind="late_cancel")
+    clock.at = DECEMBER_2
+
+
+def close(session, ports, period=NOVEMBER):
+    return close_month(session, ports, BUREAU, period=period, district_code=DISTRICT)[0]
+
+
+def proven(session):
+    session.rollback()
+    findings = [str(f) for f in verify(session.connection()).findings]
+    session.rollback()
+    return findings
+
+
+def sign_all(session, ports):
+    for actor, step in (
+        (VENDOR, "vendor_confirmed"),
+        (STREET, "street_checked"),
+        (BUREAU, "county_approved"),
+        (BUREAU_2, "released"),
+    ):
+        done = sign_statement(session, ports, actor, statement_id=ST, step=step)
+    return done
+
+
+def test_what_matches_becomes_the_vendors_statement(session, ports, november):
+    closed = close(session, ports)
+    assert (closed.statements, closed.lines, closed.held) == (1, 3, 1)
+    row = statements(session, scope(VENDOR, Action.SEE_STATEMENT))[0]
+    kinds = session.execute(
+        select(StatementLine.kind, StatementLine.work_order_id, StatementLine.total_fen)
+    ).all()
+    assert {tuple(k) for k in kinds} == {
+        ("visit", "W1", 28_000),
+        ("visit", "W2", 28_000),
+        ("fee", "W4", 2_550),
+    }
+    assert row.total_fen == 58_550
+    assert session.get(WorkOrder, "W1").state == "settled"
+
+
+def test_what_does_not_match_is_held_and_the_vendor_can_answer(session, ports, november):
+    close(session, ports)
+    held = held_rows(session, scope(VENDOR, Action.SEE_STATEMENT))
+    assert [(h.work_order_id, h.reason) for h in held] == [("W3", "disputed")]
+    answer_held(
+        session,
+        ports,
+        VENDOR,
+        run_id=held[0].run_id,
+        work_order_id="W3",
+        vendor_id="V1",
+        text="家属签字在附件",
+    )
+    assert held_rows(session, scope(VENDOR, Action.SEE_STATEMENT))[0].answer == "家属签字在附件"
+
+
+def test_a_second_closing_answers_as_the_first_and_changes_nothing(session, ports, november):
+    first = close(session, ports)
+    before = to_csv(document(session, ST))
+    second = close(session, ports)
+    assert second.sha256 == first.sha256
+    assert second.closed_before
+    assert to_csv(document(session, ST)) == before
+
+
+def test_a_month_that_runs_cannot_be_closed(session, ports, november, clock):
+    clock.at = NOW
+    with pytest.raises(PeriodOpen):
+        close(session, ports)
+
+
+def test_only_civil_affairs_of_the_district_closes_its_month(session, ports, november):
+    with pytest.raises(NotAllowed):
+        close_month(session, ports, VENDOR, period=NOVEMBER, district_code=DISTRICT)
+
+
+def test_a_statement_is_signed_in_order_by_four_persons_and_paid_once(session, ports, november):
+    close(session, ports)
+    with pytest.raises(WrongState):
+        sign_statement(session, ports, BUREAU, statement_id=ST, step="county_approved")
+    done = sign_all(session, ports)
+    # GP 5,000 and LV 10,000 less a tenth; the national voucher and own money are not ours to pay.
+    assert done.paid_fen == 13_500
+    again = sign_statement(session, ports, BUREAU_2, statement_id=ST, step="released")
+    assert again == done
+    assert session.get(LedgerAccount, f"bank:{DISTRICT}").credits_posted == 13_500
+    assert proven(session) == []
+
+
+def test_who_approved_a_statement_does_not_release_it(session, ports, november):
+    close(session, ports)
+    for actor, step in (
+        (VENDOR, "vendor_confirmed"),
+        (STREET, "street_checked"),
+        (BUREAU, "county_approved"),
+    ):
+        sign_statement(session, ports, actor, statement_id=ST, step=step)
+    with pytest.raises(NotAllowed):
+        sign_statement(session, ports, BUREAU, statement_id=ST, step="released")
+
+
+def test_a_reversal_after_the_closing_is_a_negative_line_of_the_next_month(
+    session, ports, november, clock
+):
+    close(session, ports)
+    sign_all(session, ports)
+    reverse(
+        session,
+        ports,
+        BUREAU,
+        key="r1",
+        request=ReverseRequest("W1", "invalidated", "回访老人否认上门"),
+    )
+    clock.at = datetime(2027, 1, 2, 1, 0, tzinfo=UTC)
+    closed = close(session, ports, Period(2026, 12))
+    assert (closed.lines, closed.total_fen) == (1, -28_000)
+    line = session.scalars(select(StatementLine).where(StatementLine.kind == "reversal")).one()
+    assert (line.work_order_id, line.origin_period) == ("W1", "2026-11")
+    assert line.by_programme == {"GP-A2": -2_500, "LV": -10_000, "NV": -7_750, "OWN": -7_750}
+    assert proven(session) == []
+
+
+def test_what_was_reversed_before_the_closing_is_on_no_statement(session, ports, november):
+    reverse(session, ports, BUREAU, key="r1", request=ReverseRequest("W1", "service_fault", "漏做"))
+    closed = close(session, ports)
+    assert closed.lines == 2
+    assert session.get(WorkOrder, "W1").state == "invalidated"
+
+
+def test_the_sheets_are_the_same_bytes_again(session, ports, november):
+    close(session, ports)
+    doc = document(session, ST)
+    for make in (to_csv, to_xlsx, to_html):
+        assert make(doc) == make(document(session, ST))
+    assert to_csv(doc).decode("utf-8-sig").startswith("结算单号,ST-2026-11-321204-V1")
+    assert "壹佰叁拾伍元整" in to_html(doc).decode()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE statement SET total_fen = 0, payable_fen = 0, outside_fen = 0, own_fen = 0",
+        "DELETE FROM statement_line",
+        "UPDATE settlement_run SET lines = 0",
+        "DELETE FROM settlement_held",
+    ],
+)
+def test_the_database_refuses_to_change_a_closing(session, ports, november, statement):
+    close(session, ports)
+    with pytest.raises(DatabaseError, match=r"never changed|refused"):
+        session.execute(text(statement))
+    session.rollback()
