@@ -13,11 +13,13 @@ next stop, or between routes.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from dispatch.engine.kernel.compiled import compiled
 
 # Columns of a row.
-KIND, TASK, SLOT, PLACE, SHIFT, OLD, LASTS, PIN = range(8)
-ROW = 8
+# OLD is the time before all changes, PIN what holds the row to it, SOONEST_AT a bound of its own.
+KIND, TASK, SLOT, PLACE, SHIFT, OLD, LASTS, PIN, SOONEST_AT = range(9)
+ROW = 9
 # Kinds of rows.
 LEAVE, VISIT, LOAD, HOME, REST = range(5)
 # Slots of what is not in the day's own matrix yet.
@@ -39,9 +41,9 @@ SCRATCH = 12
 AFTER, LOAD_AFTER, IN_SHIFT, FIRST, LAST, TRAVEL, HOME_AT, LOAD_BY, LEAVE_BY, BOARD = range(10)
 OPTION = 10
 AGES = 1 << 50
+# What holds a row to its old time: a crew elsewhere, or having begun.
+PINNED, BEGUN = 1, 2
 NO_LOAD, OWN_LOAD = -1, -2
-
-compiled = njit(cache=True, nogil=True)
 
 
 @compiled
@@ -98,6 +100,7 @@ def bind(rows, n, own, ways, person, shifts, task, relax, now, slack, keep, s):
                     lo = max(lo, rows[k, OLD])
         if kind == VISIT:
             work += rows[k, LASTS]
+        lo = max(lo, rows[k, SOONEST_AT])
         if rows[k, PIN]:
             lo = hi = rows[k, OLD]
         s[LO, k] = lo
@@ -273,17 +276,17 @@ def write_day(day, n, at, at_load, in_shift, j, lasts, place, kitchen, base, row
             rows[m] = day[k]
             m += 1
         if k == at and in_shift >= 0:
-            rows[m] = (LEAVE, -1, 0, base, in_shift, 0, 0, 0)
+            rows[m] = (LEAVE, -1, 0, base, in_shift, 0, 0, 0, 0)
             m += 1
         if (k == at_load and at_load >= 0) or (k == at and in_shift >= 0 and kitchen >= 0):
-            rows[m] = (LOAD, -1, KITCHEN, kitchen, 0, 0, 0, 0)
+            rows[m] = (LOAD, -1, KITCHEN, kitchen, 0, 0, 0, 0, 0)
             m += 1
         if k == at:
             where = m
-            rows[m] = (VISIT, j, NEW, place, 0, 0, lasts, 0)
+            rows[m] = (VISIT, j, NEW, place, 0, 0, lasts, 0, 0)
             m += 1
             if in_shift >= 0:
-                rows[m] = (HOME, -1, 0, base, in_shift, 0, 0, 0)
+                rows[m] = (HOME, -1, 0, base, in_shift, 0, 0, 0, 0)
                 m += 1
     return m, where
 
@@ -361,54 +364,73 @@ def intervals(
     reach_of_day(
         day, n, task[j, KITCHEN_AT] >= 0, own, ways, person, shifts, task, window, relax, slack, s
     )
-    free = s[SOONEST, :n] + day[:n, LASTS]
-    until = s[LATEST, :n].copy()
+    spots = np.empty((n * (n + 2) + len(shifts), 3), np.int64)
+    tried = list_spots(day, n, own, ways, shifts, task, window, j, relax, now, s, spots)
     found = np.empty((64, 5), np.int64)
-    kitchen = task[j, KITCHEN_AT]
-    first = window[task[j, WINDOW_FROM], 0] if task[j, WINDOW_TO] > task[j, WINDOW_FROM] else AGES
-    last = window[task[j, WINDOW_TO] - 1, 1] if task[j, WINDOW_TO] > task[j, WINDOW_FROM] else -1
+    count = 0
+    for i in range(tried):
+        m, at = write_day(
+            day, n, spots[i, 0], spots[i, 1], spots[i, 2], j, task[j, SERVICE],
+            task[j, TASK_PLACE], task[j, KITCHEN_AT], person[BASE], rows,
+        )  # fmt: skip
+        travel, board = bind(rows, m, own, ways, person, shifts, task, relax, now, slack, False, s)
+        if travel < 0:
+            continue
+        kept = merge(found, spans(rows, m, at, rested, task, window, person, relax, s, found))
+        for x in range(kept):
+            if count < len(out):
+                out[count, AFTER:FIRST] = spots[i]
+                out[count, FIRST : LAST + 1] = found[x, :2]
+                out[count, TRAVEL] = travel - before
+                out[count, HOME_AT:BOARD] = found[x, 2:]
+                out[count, BOARD] = board
+                count += 1
+    return count
+
+
+@compiled
+def list_spots(day, n, own, ways, shifts, task, window, j, relax, now, s, spots):
+    """Write where visit *j* may come by time alone; return how many.
+
+    A row: the row of the day that it follows, the row that its load stop follows (or `NO_LOAD`,
+    `OWN_LOAD`), and the shift that it begins a route of, or -1.
+    """
+    windows = task[j, WINDOW_TO] - task[j, WINDOW_FROM]
+    first = window[task[j, WINDOW_FROM], 0] if windows else AGES
+    last = window[task[j, WINDOW_TO] - 1, 1] if windows else -1
     if relax & NO_WINDOW:
         first, last = 0, AGES
+    loaded = task[j, KITCHEN_AT] >= 0
     count = 0
     begin = 0
     for k in range(n):
         if day[k, KIND] == LEAVE:
             begin = k
-        if day[k, KIND] == HOME or (day[k, PIN] and k + 1 < n and day[k + 1, PIN]):
+        if day[k, KIND] == HOME or (day[k, PIN] == BEGUN and day[k + 1, PIN] == BEGUN):
             continue
-        if max(free[k], now) + leg(day[k, SLOT], NEW, own, ways) > last:
+        free = max(s[SOONEST, k] + day[k, LASTS], now)
+        if free + leg(day[k, SLOT], NEW, own, ways) > last:
             continue
-        if first + task[j, SERVICE] + leg(NEW, day[k + 1, SLOT], own, ways) > until[k + 1]:
+        ride = leg(NEW, day[k + 1, SLOT], own, ways)
+        if first + task[j, SERVICE] + ride > s[LATEST, k + 1]:
             continue
-        if kitchen < 0:
-            count = one_place(
-                day, n, k, NO_LOAD, -1, j, rested, before, own, ways, person, shifts, task,
-                window, relax, now, slack, rows, s, found, out, count,
-            )  # fmt: skip
-            continue
-        count = one_place(
-            day, n, k, OWN_LOAD, -1, j, rested, before, own, ways, person, shifts, task, window,
-            relax, now, slack, rows, s, found, out, count,
-        )  # fmt: skip
-        for q in range(begin, k + 1):
-            if day[q, PIN] and day[q + 1, PIN]:
-                continue
-            count = one_place(
-                day, n, k, q, -1, j, rested, before, own, ways, person, shifts, task, window,
-                relax, now, slack, rows, s, found, out, count,
-            )  # fmt: skip
+        spots[count] = (k, OWN_LOAD if loaded else NO_LOAD, -1)
+        count += 1
+        if loaded:
+            for q in range(begin, k + 1):
+                if day[q, PIN] != BEGUN or day[q + 1, PIN] != BEGUN:
+                    spots[count] = (k, q, -1)
+                    count += 1
     for shift in range(len(shifts)):
-        at = -1
+        after = -1
         used = False
         for k in range(n):
             if day[k, KIND] == HOME and day[k, SHIFT] < shift:
-                at = k
+                after = k
             used = used or (day[k, KIND] == LEAVE and day[k, SHIFT] == shift)
         if not used:
-            count = one_place(
-                day, n, at, OWN_LOAD, shift, j, rested, before, own, ways, person, shifts, task,
-                window, relax, now, slack, rows, s, found, out, count,
-            )  # fmt: skip
+            spots[count] = (after, OWN_LOAD if loaded else NO_LOAD, shift)
+            count += 1
     return count
 
 
@@ -447,37 +469,6 @@ def reach_of_day(day, n, loaded, own, ways, person, shifts, task, window, relax,
     if travel < 0 or not reach(day, n, task, window, person, wide, s):
         s[SOONEST, :n] = -AGES
         s[LATEST, :n] = AGES
-
-
-@compiled
-def one_place(
-    day, n, at, at_load, in_shift, j, rested, before, own, ways, person, shifts, task, window,
-    relax, now, slack, rows, s, found, out, count,
-):  # fmt: skip
-    """Append the intervals of one way to put *j* into the day; return the new count."""
-    m, where = write_day(
-        day, n, at, at_load, in_shift, j, task[j, SERVICE], task[j, TASK_PLACE],
-        task[j, KITCHEN_AT], person[BASE], rows,
-    )  # fmt: skip
-    travel, board = bind(rows, m, own, ways, person, shifts, task, relax, now, slack, False, s)
-    if travel < 0:
-        return count
-    size = merge(found, spans(rows, m, where, rested, task, window, person, relax, s, found))
-    for i in range(size):
-        if count == len(out):
-            break
-        out[count, AFTER] = at
-        out[count, LOAD_AFTER] = at_load
-        out[count, IN_SHIFT] = in_shift
-        out[count, FIRST] = found[i, 0]
-        out[count, LAST] = found[i, 1]
-        out[count, TRAVEL] = travel - before
-        out[count, HOME_AT] = found[i, 2]
-        out[count, LOAD_BY] = found[i, 3]
-        out[count, LEAVE_BY] = found[i, 4]
-        out[count, BOARD] = board
-        count += 1
-    return count
 
 
 @compiled

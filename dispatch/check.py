@@ -61,11 +61,15 @@ def check(problem: Problem, plan: Plan) -> list[Violation]:
     return found
 
 
-def check_routes(problem: Problem, routes: Sequence[Route]) -> list[Violation]:
+def check_routes(
+    problem: Problem, routes: Sequence[Route], *, travel: Travel | None = None
+) -> list[Violation]:
     """Return the violations of *routes* taken as all there are of their caregivers and tasks.
 
     What is left out, the totals and the hash are not looked at: for routes that were just changed.
+    ``travel`` saves reading the places again.
     """
+    travel = Travel.of(problem) if travel is None else travel
     found: list[Violation] = []
     known = []
     for route in routes:
@@ -73,7 +77,7 @@ def check_routes(problem: Problem, routes: Sequence[Route]) -> list[Violation]:
         found += faults
         if not faults:
             known.append(route)
-    legs = route_legs(problem, known)
+    legs = route_legs(problem, known, travel)
     for route, way in zip(known, legs, strict=True):
         caregiver = problem.caregiver(route.caregiver)
         found += _shift(caregiver, route)
@@ -81,7 +85,7 @@ def check_routes(problem: Problem, routes: Sequence[Route]) -> list[Violation]:
         found += _loads(problem, caregiver, route)
     found += _visits(problem, known)
     found += _days(problem, known, legs)
-    found += _circles(problem, known)
+    found += _circles(problem, known, travel)
     return found
 
 
@@ -385,7 +389,7 @@ def _fixed(task: Task, crew: Sequence[tuple[Caregiver, Stop]]) -> Iterator[Viola
             )
 
 
-def _circles(problem: Problem, routes: Sequence[Route]) -> Iterator[Violation]:
+def _circles(problem: Problem, routes: Sequence[Route], travel: Travel) -> Iterator[Violation]:
     visits = [
         (problem.caregiver(route.caregiver), stop)
         for route in routes
@@ -394,7 +398,7 @@ def _circles(problem: Problem, routes: Sequence[Route]) -> Iterator[Violation]:
     ]
     bases = np.array([caregiver.base for caregiver, _ in visits], int)
     places = np.array([stop.place for _, stop in visits], int)
-    seconds = Travel.of(problem).pairs(bases, places)
+    seconds = travel.pairs(bases, places)
     for at in np.flatnonzero(seconds > problem.circle_s):
         caregiver, stop = visits[at]
         yield Violation(

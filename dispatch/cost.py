@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from fractions import Fraction
+from math import lcm
 
 import numpy as np
 
@@ -51,19 +53,36 @@ def totals_of(problem: Problem, routes: Sequence[Route]) -> Totals:
     )
 
 
-def share_cost(problem: Problem, served: Counter[str], open_tasks: int) -> int:
-    """Return the share term where each vendor serves so many of the problem's open tasks.
+class Shares:
+    """The share term as open tasks come and go: ``served`` by vendor, ``open_tasks`` in all.
 
-    Exact in fractions of the decimal numbers as written, rounded half up once. Without open tasks
-    there is nothing to share and the term is 0.
+    Whole numbers throughout, so that it is the same as in fractions; rounded half up once. Without
+    open tasks there is nothing to share and the term is 0.
     """
-    if not problem.vendor_share or not open_tasks:
-        return 0
-    missing = Fraction(0)
-    for vendor, share in problem.vendor_share.items():
-        part = Fraction(served[vendor], open_tasks)
-        missing += max(Fraction(0), 100 * (Fraction(repr(share)) - part))
-    return int(missing * problem.weights.vendor_share + Fraction(1, 2))
+
+    def __init__(self, problem: Problem, served: Counter[str], open_tasks: int) -> None:
+        self.served, self.open_tasks = served, open_tasks
+        self.weight = problem.weights.vendor_share
+        shares = {v: Fraction(repr(part)) for v, part in (problem.vendor_share or {}).items()}
+        self._unit = lcm(*(share.denominator for share in shares.values()))
+        self._asked = {v: int(share * self._unit) for v, share in shares.items()}
+
+    def copy(self) -> Shares:
+        """Return one that can be counted on apart."""
+        other = copy.copy(self)
+        other.served = self.served.copy()
+        return other
+
+    def cost(self, extra: str | None = None) -> int:
+        """Return the term, with one more task served by vendor *extra* where given."""
+        if not self._asked or not self.open_tasks:
+            return 0
+        missing = 0
+        for vendor, asked in self._asked.items():
+            served = self.served[vendor] + (vendor == extra)
+            missing += max(0, 100 * (asked * self.open_tasks - self._unit * served))
+        whole = self._unit * self.open_tasks
+        return (2 * missing * self.weight + whole) // (2 * whole)
 
 
 def _share_term(problem: Problem, crews: dict[str, list[Caregiver]]) -> int:
@@ -76,10 +95,12 @@ def _share_term(problem: Problem, crews: dict[str, list[Caregiver]]) -> int:
             open_tasks += 1
             # A crew is of one vendor; of a plan that breaks this, each vendor counts once.
             served.update({member.vendor for member in crews.get(task.id, ())})
-    return share_cost(problem, served, open_tasks)
+    return Shares(problem, served, open_tasks).cost()
 
 
-def route_legs(problem: Problem, routes: Sequence[Route]) -> list[list[int]]:
+def route_legs(
+    problem: Problem, routes: Sequence[Route], travel: Travel | None = None
+) -> list[list[int]]:
     """Return for each route the seconds from base to the first stop, ..., from the last to base."""
     starts: list[int] = []
     ends: list[int] = []
@@ -89,7 +110,8 @@ def route_legs(problem: Problem, routes: Sequence[Route]) -> list[list[int]]:
         if places:
             starts += [base, *places]
             ends += [*places, base]
-    seconds = Travel.of(problem).pairs(np.array(starts, int), np.array(ends, int)).tolist()
+    ways = Travel.of(problem) if travel is None else travel
+    seconds = ways.pairs(np.array(starts, int), np.array(ends, int)).tolist()
     result = []
     at = 0
     for route in routes:
