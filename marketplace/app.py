@@ -49,6 +49,7 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None) 
         template_folder="web/templates",
         json_errors=False,
         docs_path=None,
+        spec_path="/api/v1/openapi.json",
     )
     app.config.update(
         SECRET_KEY=settings.secret("secret_key"),

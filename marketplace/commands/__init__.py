@@ -5,11 +5,14 @@ from __future__ import annotations
 from flask import Flask
 
 from marketplace.commands.catalogue import catalogue
+from marketplace.commands.dispatch import dispatch
 from marketplace.commands.load import export, load
+from marketplace.commands.order import order, visits
 from marketplace.commands.serve import serve
+from marketplace.commands.upkeep import upkeep
 
 
 def register(app: Flask) -> None:
     """Add every command to the application's command line."""
-    for command in (catalogue, load, export, serve):
+    for command in (catalogue, dispatch, export, load, order, serve, upkeep, visits):
         app.cli.add_command(command)

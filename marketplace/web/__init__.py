@@ -5,7 +5,7 @@ from __future__ import annotations
 from apiflask import APIFlask
 from flask_sqlalchemy import SQLAlchemy
 
-from marketplace.web import assets, auth, errors, formats, headers, i18n, pages
+from marketplace.web import api, assets, auth, errors, formats, headers, i18n, pages
 
 
 def register(app: APIFlask, db: SQLAlchemy) -> None:
@@ -18,6 +18,7 @@ def register(app: APIFlask, db: SQLAlchemy) -> None:
     errors.register(app)
     auth.register(app, db, settings)
     pages.register(app, db)
+    api.register(app)
 
     @app.get("/healthz")
     @auth.public

@@ -1,0 +1,150 @@
+"""The answers of the API: the workflows' and queries' dataclasses, as documented models."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, RootModel
+
+from marketplace.queries import orders as views
+from marketplace.workflows import (
+    accept,
+    assign,
+    cancel,
+    confirm,
+    offer,
+    place,
+    recur,
+    substitute,
+    visit,
+)
+
+
+class Token(BaseModel):
+    """A token for the header ``Authentication-Token``, and whose it is."""
+
+    token: str
+    user_id: str
+    role: str
+
+
+class Me(BaseModel):
+    """Who is signed in, with the scope of the account."""
+
+    user_id: str
+    role: str
+    elder_ids: list[str]
+    vendor_id: str | None
+    caregiver_id: str | None
+    district_code: str | None
+    town_code: str | None
+
+
+class HomeCodeOut(BaseModel):
+    """The code that a home shows now."""
+
+    code: str
+    valid_until: datetime
+    qr: str
+
+
+class LedgerEntries(BaseModel):
+    """Every ledger transfer of a work order, oldest first; amounts in fen or minutes by ``unit``."""
+
+    entries: list[dict[str, Any]]
+
+
+class Ranking(BaseModel):
+    """Which vendor would be asked next, and why; the excluded last."""
+
+    vendors: list[dict[str, Any]]
+
+
+class Offers(BaseModel):
+    """Job offers; ``next`` asks for the page after it."""
+
+    items: list[views.OfferView]
+    next: str | None = None
+
+
+class DayPlanOut(BaseModel):
+    """A day's latest plan: its run, the states of its work orders, who was left out and why."""
+
+    day: str
+    run: dict[str, Any] | None
+    states: dict[str, int]
+    reasons: dict[str, int]
+    left_out: list[dict[str, Any]]
+
+
+class ProblemFile(RootModel[dict[str, Any]]):
+    """A day's problem as the dispatch contract writes it."""
+
+
+class PlacedOut(RootModel[place.Placed]):
+    """The order that was placed."""
+
+
+class EndedOut(RootModel[recur.Ended]):
+    """The order that ends."""
+
+
+class OrderOut(RootModel[views.OrderView]):
+    """One order."""
+
+
+class WorkOrdersOut(RootModel[views.WorkOrderPage]):
+    """A page of work orders."""
+
+
+class WorkOrderOut(RootModel[views.WorkOrderDetail]):
+    """One work order with its history."""
+
+
+class CancelledOut(RootModel[cancel.Cancelled]):
+    """What a cancellation did."""
+
+
+class RescheduledOut(RootModel[cancel.Rescheduled]):
+    """What moving a visit did."""
+
+
+class NoShowOut(RootModel[cancel.NoShow]):
+    """What reporting a no-show did."""
+
+
+class OfferedOut(RootModel[offer.Offered]):
+    """The offers that were made."""
+
+
+class AnsweredOut(RootModel[accept.Answered]):
+    """What a vendor's answer did."""
+
+
+class SubstitutedOut(RootModel[substitute.Substituted]):
+    """Who goes now."""
+
+
+class VisitOut(RootModel[visit.VisitState]):
+    """A visit after the step."""
+
+
+class NoAccessOut(RootModel[visit.NoAccess]):
+    """What a closed door did."""
+
+
+class ConfirmedOut(RootModel[confirm.Confirmed]):
+    """What was captured."""
+
+
+class DisputedOut(RootModel[confirm.Disputed]):
+    """The work order in dispute."""
+
+
+class ResolvedOut(RootModel[confirm.Resolved]):
+    """What a decision did."""
+
+
+class DayPlannedOut(RootModel[assign.DayPlanned]):
+    """What planning a day did."""

@@ -1,0 +1,200 @@
+"""The bodies and queries of the API."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from marketplace.kernel.clock import Period
+from marketplace.orders.states import State
+from marketplace.visits.rules import Method
+from marketplace.web.api.types import (
+    Body,
+    Code,
+    Cursor,
+    Day,
+    Flag,
+    Id,
+    Latitude,
+    Limit,
+    Longitude,
+    Metres,
+    Minutes,
+    Moment,
+    Note,
+    Quantity,
+    Query,
+    Reference,
+    Rule,
+    SecondOfDay,
+    Seconds,
+    Seed,
+    Short,
+    Workers,
+)
+from marketplace.workflows.accept import DECLINE_REASONS
+from marketplace.workflows.visit import INTERRUPT_REASONS
+
+__all__ = ["Period"]
+
+
+class SignIn(Body):
+    """A name and a password; ``code`` of the second factor where the account has one."""
+
+    username: Short
+    password: Annotated[str, Field(min_length=1, max_length=200)]
+    code: Annotated[str, Field(pattern=r"^\d{6}$")] | None = None
+
+
+class NewOrder(Body):
+    """What is wanted, for whom and when. Without ``rrule`` the order has one date."""
+
+    elder_id: Id
+    service_code: Annotated[str, Field(pattern=r"^[A-Z]{2}[0-9]{3}$")]
+    starts_on: Day
+    window_start_s: SecondOfDay
+    window_end_s: SecondOfDay
+    quantity: Quantity = 1
+    vendor_id: Id | None = None
+    caregiver_id: Id | None = None
+    site_id: Id | None = None
+    rrule: Rule | None = None
+    ends_on: Day | None = None
+    skip_holidays: Flag = True
+    note: Note = ""
+    reference: Reference | None = None
+
+
+class End(Body):
+    """The last day of a recurring order."""
+
+    last_on: Day
+
+
+class Cancel(Body):
+    """Why a visit is called off."""
+
+    reason: Note
+
+
+class Reschedule(Body):
+    """The new day and window."""
+
+    visit_on: Day
+    window_start_s: SecondOfDay
+    window_end_s: SecondOfDay
+
+
+class OfferTo(Body):
+    """The vendors that are asked at once."""
+
+    vendor_ids: Annotated[list[Id], Field(min_length=1, max_length=20)]
+
+
+class Decline(Body):
+    """Why a vendor says no."""
+
+    reason: Literal[DECLINE_REASONS]  # type: ignore[valid-type]
+
+
+class Substitute(Body):
+    """Who goes instead, and when."""
+
+    caregiver_ids: Annotated[list[Id], Field(min_length=1, max_length=4)]
+    start_s: SecondOfDay
+
+
+class Evidence(Body):
+    """How presence is shown. ``evidence_id`` is made by the phone: sent twice, it is one row."""
+
+    evidence_id: Id
+    method: Method
+    at_device: Moment
+    lat: Latitude | None = None
+    lng: Longitude | None = None
+    accuracy_m: Metres | None = None
+    device_id: Id | None = None
+    offline: Flag = False
+    code: Code | None = None
+    note: Note = ""
+    phash: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")] | None = None
+    taken_at: Moment | None = None
+    mock_location: Flag = False
+    rooted: Flag = False
+
+
+class CheckIn(Body):
+    """The start of a visit; ``visit_id`` is made by the phone."""
+
+    visit_id: Id
+    shown: Evidence
+    caregiver_id: Id | None = None
+
+
+class CheckOut(Body):
+    """The end of a visit."""
+
+    shown: Evidence
+
+
+class NoAccess(Body):
+    """Nobody opened."""
+
+    visit_id: Id
+    shown: Evidence
+
+
+class Interrupt(Body):
+    """Why a visit breaks off."""
+
+    reason: Literal[INTERRUPT_REASONS]  # type: ignore[valid-type]
+    shown: Evidence
+
+
+class Confirm(Body):
+    """How a visit is confirmed."""
+
+    method: Literal["tap", "pin", "voice", "worker"]
+    pin: Code | None = None
+    reference: Reference | None = None
+
+
+class Dispute(Body):
+    """What is wrong with a visit."""
+
+    reason: Annotated[Note, Field(min_length=1)]
+    nobody_came: Flag = False
+
+
+class Resolve(Body):
+    """A person's decision on a dispute."""
+
+    outcome: Literal["pay", "pay_part", "void"]
+    reason: Annotated[Note, Field(min_length=1)]
+    minutes: Minutes | None = None
+
+
+class PlanDay(Body):
+    """How long and from which seed a day is planned."""
+
+    seconds: Seconds = 60.0
+    seed: Seed = 1
+    workers: Workers = 2
+
+
+class WorkOrderQuery(Query):
+    """Which work orders, and from where on."""
+
+    day: Day | None = None
+    state: State | None = None
+    elder_id: Id | None = None
+    after: Cursor | None = None
+    limit: Limit = 50
+
+
+class PageQuery(Query):
+    """From where on, and how many."""
+
+    after: Cursor | None = None
+    limit: Limit = 50

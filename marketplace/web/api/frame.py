@@ -1,0 +1,53 @@
+"""What every handler of the API shares: the command key, the session, the ports, the actor."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from flask import current_app, request
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy.orm import Session
+
+from marketplace.kernel.errors import BadInput
+from marketplace.kernel.ports import Ports
+from marketplace.web.auth import EVERYONE, allow, current_actor
+from marketplace.workflows.policy import Action, roles_of
+
+F = TypeVar("F", bound=Callable[..., Any])
+KEY = re.compile(r"[\x21-\x7e]{8,200}")
+KEY_HEADER = "Idempotency-Key"
+
+
+def for_action(action: Action) -> Callable[[F], F]:
+    """Declare a route open to the roles that may do the action to at least some object."""
+    return allow(*sorted(roles_of(action) & EVERYONE))
+
+
+def session() -> Session:
+    """Return the request's database session."""
+    db: SQLAlchemy = current_app.extensions["sqlalchemy"]
+    found: Session = db.session()
+    return found
+
+
+def ports() -> Ports:
+    """Return the application's adapters."""
+    found: Ports = current_app.extensions["ports"]
+    return found
+
+
+def command_key() -> str:
+    """Return the client's key of this write; raises ``BadInput`` where there is none."""
+    key = request.headers.get(KEY_HEADER, "")
+    if not KEY.fullmatch(key):
+        raise BadInput(
+            field=KEY_HEADER, value=key[:40], expected="8 to 200 printable ASCII characters"
+        )
+    return key
+
+
+def write(step: Callable[..., Any], asked: Any) -> Any:
+    """Run one workflow step for the request, once for its key."""
+    return step(session(), ports(), current_actor(), key=command_key(), request=asked)

@@ -1,0 +1,76 @@
+"""Signing in for programs, and who is signed in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiflask import APIBlueprint
+from flask import current_app
+from flask_security.proxies import _security
+from sqlalchemy.orm import Session
+
+from marketplace.accounts.models import Account
+from marketplace.kernel.errors import DomainError
+from marketplace.web.api.answers import Me, Token
+from marketplace.web.api.bodies import SignIn
+from marketplace.web.auth import EVERYONE, allow, current_actor, public, without_csrf
+
+bp = APIBlueprint("api_tokens", __name__, url_prefix="/api/v1", tag="Accounts")
+
+
+class SignInRefused(DomainError):
+    """Name, password or code is wrong; which of them is not said."""
+
+    kind = "forbidden"
+
+
+@bp.post("/tokens")
+@bp.input(SignIn)
+@bp.output(Token, status_code=201)
+@public
+@without_csrf
+def create_token(json_data: SignIn) -> dict[str, Any]:
+    """Sign in: a token for the header ``Authentication-Token``, valid for twelve hours."""
+    datastore = current_app.extensions["accounts"]
+    account: Account | None = datastore.find_user(username=json_data.username.strip().lower())
+    if account is None:
+        # Take as long as for a wrong password, so that names cannot be tried out.
+        _security._pwd_context.dummy_verify()
+        raise SignInRefused
+    if not account.active or not account.verify_and_update_password(json_data.password):
+        raise SignInRefused
+    if account.tf_primary_method and not _code_fits(account, json_data.code):
+        raise SignInRefused(field="code")
+    db: Session = current_app.extensions["sqlalchemy"].session
+    token = account.get_auth_token()
+    role = account.roles[0].name if account.roles else ""
+    answer = {"token": token, "user_id": account.id, "role": role}
+    db.commit()
+    return answer
+
+
+def _code_fits(account: Account, code: str | None) -> bool:
+    if code is None or account.tf_totp_secret is None:
+        return False
+    return bool(
+        _security._totp_factory.verify_totp(
+            token=code, totp_secret=account.tf_totp_secret, user=account, window=30
+        )
+    )
+
+
+@bp.get("/me")
+@bp.output(Me)
+@allow(*sorted(EVERYONE))
+def me() -> dict[str, Any]:
+    """Say who is signed in, with the scope of the account."""
+    actor = current_actor()
+    return {
+        "user_id": actor.user_id,
+        "role": actor.role.value,
+        "elder_ids": sorted(actor.elder_ids),
+        "vendor_id": actor.vendor_id,
+        "caregiver_id": actor.caregiver_id,
+        "district_code": actor.district_code,
+        "town_code": actor.town_code,
+    }
