@@ -1,0 +1,243 @@
+"""The API: one order's life over HTTP, keys, refusals, what each role sees, every route and role."""
+
+import pytest
+
+from marketplace.kernel.actor import Role
+from marketplace.web.auth import access_of
+from tests.api.conftest import ACCOUNTS, PASSWORD
+
+TUESDAY = "2026-11-24"
+ORDER = {
+    "elder_id": "E1",
+    "service_code": "ZJ001",
+    "starts_on": TUESDAY,
+    "window_start_s": 32_400,
+    "window_end_s": 36_000,
+}
+
+
+def ok(answer, status=200):
+    assert answer.status_code == status, answer.get_data(as_text=True)
+    return answer.get_json()
+
+
+def placed(people, who="elder", **changed):
+    made = ok(people[who].post("/orders", {**ORDER, **changed}), 201)
+    return made["work_orders"][0]["work_order_id"]
+
+
+def accepted(people):
+    work_order_id = placed(people, vendor_id="V1")
+    [offer] = ok(people["vendor"].get("/offers"))["items"]
+    ok(people["vendor"].post(f"/offers/{offer['id']}/accept"))
+    return work_order_id
+
+
+def assigned(people):
+    work_order_id = accepted(people)
+    body = {"caregiver_ids": ["C1"], "start_s": 32_400}
+    ok(people["vendor"].post(f"/work-orders/{work_order_id}/assignment", body))
+    return work_order_id
+
+
+def evidence(clock, tail):
+    return {
+        "evidence_id": f"ev-{tail}",
+        "method": "gps_photo",
+        "at_device": clock.now().isoformat(),
+        "lat": 32.51,
+        "lng": 120.14,
+        "accuracy_m": 12,
+        "device_id": "D1",
+    }
+
+
+def test_one_order_lives_from_placing_to_capture(people, clock):
+    work_order_id = assigned(people)
+    clock.advance(days=1)
+    clock.advance(minutes=30)
+    entered = {"visit_id": "X1", "shown": evidence(clock, "in")}
+    ok(people["caregiver"].post(f"/work-orders/{work_order_id}/check-in", entered), 201)
+    clock.advance(hours=1)
+    out = ok(people["caregiver"].post("/visits/X1/check-out", {"shown": evidence(clock, "out")}))
+    assert (out["state"], out["verdict"]) == ("done", "verified")
+    paid = ok(people["elder"].post(f"/work-orders/{work_order_id}/confirm", {"method": "tap"}))
+    assert (paid["state"], paid["captured_fen"]) == ("confirmed", 6_000)
+    detail = ok(people["elder"].get(f"/work-orders/{work_order_id}"))
+    assert [m["to_state"] for m in detail["history"]] == [
+        "offered",
+        "accepted",
+        "assigned",
+        "in_service",
+        "done",
+        "confirmed",
+    ]
+    entries = ok(people["auditor"].get(f"/work-orders/{work_order_id}/ledger"))["entries"]
+    assert {e["kind"] for e in entries} == {"pending", "post"}
+
+
+def test_the_same_key_gets_the_first_answer_and_other_content_a_refusal(people):
+    first = ok(people["elder"].post("/orders", ORDER, key="same-key-1"), 201)
+    assert ok(people["elder"].post("/orders", ORDER, key="same-key-1"), 201) == first
+    answer = people["elder"].post("/orders", {**ORDER, "quantity": 2}, key="same-key-1")
+    assert (answer.status_code, answer.get_json()["code"]) == (409, "key_reused")
+
+
+def test_a_write_without_a_key_is_refused_and_told_which_header(people):
+    caller = people["elder"]
+    answer = caller.client.post(
+        "/api/v1/orders", json=ORDER, headers={"Authentication-Token": caller.token}
+    )
+    assert answer.status_code == 422
+    assert answer.get_json()["field"] == "Idempotency-Key"
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"quantity": True}, "quantity"),
+        ({"quantity": "2"}, "quantity"),
+        ({"quantity": 10**30}, "quantity"),
+        ({"starts_on": 20261124}, "starts_on"),
+        ({"starts_on": "9999-12-31"}, "starts_on"),
+        ({"colour": "red"}, "colour"),
+        ({"service_code": "zj001"}, "service_code"),
+        ({"elder_id": None}, "elder_id"),
+        ({"vendor_id": "V404"}, "vendor_id"),
+        ({"rrule": "FREQ=NEVER"}, "rrule"),
+    ],
+)
+def test_a_bad_value_is_refused_by_field(people, changed, field):
+    answer = people["elder"].post("/orders", {**ORDER, **changed})
+    problem = answer.get_json()
+    assert answer.status_code in (404, 422)
+    assert answer.mimetype == "application/problem+json"
+    assert problem["field"] == field
+    assert problem["code"]
+    assert problem["detail"]
+
+
+def test_an_integer_with_a_zero_fraction_is_an_integer(people):
+    ok(people["elder"].post("/orders", {**ORDER, "quantity": 1.0}), 201)
+
+
+def test_the_vendor_sees_the_address_only_after_it_accepted(people):
+    work_order_id = placed(people, vendor_id="V1")
+    before = ok(people["vendor"].get(f"/work-orders/{work_order_id}"))["work_order"]["elder"]
+    assert (before["name"], before["address"], before["lat"]) == ("张*兰", None, None)
+    [offer] = ok(people["vendor"].get("/offers"))["items"]
+    ok(people["vendor"].post(f"/offers/{offer['id']}/accept"))
+    detail = ok(people["vendor"].get(f"/work-orders/{work_order_id}"))
+    assert detail["work_order"]["elder"]["address"] == "姜堰区"
+    assert detail["shares"] is None
+    other = people["other"].get(f"/work-orders/{work_order_id}")
+    assert (other.status_code, other.get_json()["code"]) == (404, "not_found")
+
+
+def test_the_caregiver_sees_a_job_when_it_is_theirs(people):
+    work_order_id = accepted(people)
+    assert people["caregiver"].get(f"/work-orders/{work_order_id}").status_code == 404
+    body = {"caregiver_ids": ["C1"], "start_s": 32_400}
+    ok(people["vendor"].post(f"/work-orders/{work_order_id}/assignment", body))
+    shown = ok(people["caregiver"].get(f"/work-orders/{work_order_id}"))
+    assert shown["work_order"]["elder"]["address"] == "姜堰区"
+    assert shown["work_order"]["price_fen"] is None
+    assert shown["shares"] is None
+
+
+def test_the_family_sees_visits_and_no_money_without_the_power(people):
+    work_order_id = placed(people, "family")
+    assert ok(people["family"].get(f"/work-orders/{work_order_id}"))["shares"] is None
+    answer = people["family"].get(f"/work-orders/{work_order_id}/ledger")
+    assert answer.status_code == 403
+    assert answer.get_json()["facts"]["needs_power"] == "see_money"
+
+
+def test_pages_follow_one_another_without_gap_or_repeat(people):
+    for start in (28_800, 30_600, 32_400, 34_200, 36_000):
+        placed(people, window_start_s=start, window_end_s=start + 1_800)
+    seen, after = [], None
+    while True:
+        query = {"limit": 2} | ({"after": after} if after else {})
+        page = ok(people["hotline"].get("/work-orders", **query))
+        seen += [w["window_start_s"] for w in page["items"]]
+        after = page["next"]
+        if after is None:
+            break
+    assert seen == [28_800, 30_600, 32_400, 34_200, 36_000]
+    assert people["hotline"].get("/work-orders", after="nonsense").status_code == 422
+
+
+def test_the_home_code_is_the_elders_and_opens_the_visit(people, clock):
+    work_order_id = assigned(people)
+    clock.advance(hours=24, minutes=30)
+    assert people["caregiver"].get("/elders/E1/home-code").status_code == 403
+    code = ok(people["elder"].get("/elders/E1/home-code"))["code"]
+    shown = evidence(clock, "in") | {"method": "home_code", "code": code}
+    body = {"visit_id": "X1", "shown": shown}
+    ok(people["caregiver"].post(f"/work-orders/{work_order_id}/check-in", body), 201)
+
+
+def test_the_days_problem_reads_as_the_contract(people):
+    from dispatch.io import problem_from_json
+
+    work_order_id = accepted(people)
+    problem = problem_from_json(ok(people["bureau"].get(f"/days/{TUESDAY}/problem")))
+    assert [t.id for t in problem.tasks] == [work_order_id]
+    assert people["bureau"].get("/days/today/problem").status_code == 422
+
+
+def test_a_wrong_password_says_no_more_than_an_unknown_name(people):
+    stranger = people["stranger"]
+    wrong = stranger.post("/tokens", {"username": "elder", "password": "wrong"})
+    unknown = stranger.post("/tokens", {"username": "nobody", "password": PASSWORD})
+    assert wrong.status_code == unknown.status_code == 403
+    assert wrong.get_json() == unknown.get_json()
+
+
+def api_routes(app):
+    """Return (rule, method, declared roles) of every route of the API."""
+    for rule in app.url_map.iter_rules():
+        if rule.rule.startswith("/api/v1/") and rule.endpoint != "openapi.spec":
+            for method in rule.methods - {"HEAD", "OPTIONS"}:
+                yield rule.rule, method, access_of(app, rule.endpoint)
+
+
+def test_every_route_declares_its_roles(app):
+    undeclared = [
+        r.endpoint
+        for r in app.url_map.iter_rules()
+        if r.endpoint != "static" and access_of(app, r.endpoint) is None
+    ]
+    assert undeclared == []
+    assert len(list(api_routes(app))) >= 28
+
+
+def test_every_route_refuses_every_role_that_it_does_not_name(app, people):
+    refused = 0
+    for rule, method, roles in sorted(api_routes(app), key=str):
+        path = rule.removeprefix("/api/v1").replace("<string:day>", TUESDAY)
+        path = "/".join("none-such" if p.startswith("<") else p for p in path.split("/"))
+        if not roles:
+            continue
+        stranger = people["stranger"]
+        call = stranger.get if method == "GET" else stranger.post
+        assert call(path).status_code == 401, (method, rule)
+        for account in ACCOUNTS:
+            if account.role is Role.BUREAU and rule.endswith("/plan") and method == "POST":
+                continue
+            caller = people[account.username]
+            answer = caller.get(path) if method == "GET" else caller.post(path, {})
+            named = account.role in roles
+            is_refused = answer.status_code == 403
+            assert is_refused is not named, (method, rule, account.username, answer.status_code)
+            refused += is_refused
+    assert refused > 100
+
+
+def test_the_document_is_openapi_3_1_and_holds_only_the_api(app):
+    answer = app.test_client().get("/api/v1/openapi.json")
+    document = answer.get_json()
+    assert document["openapi"].startswith("3.1")
+    assert all(path.startswith("/api/v1/") for path in document["paths"])
+    assert "$defs" not in answer.get_data(as_text=True)
