@@ -139,9 +139,18 @@ def _api_error(error: Any) -> Response:
         status=error.status_code,
         code="bad_input" if error.status_code in {400, 422} else f"http_{error.status_code}",
         detail=str(error.message),
+        field=_first_field(facts),
         facts=facts or None,
     )
     return answer(problem)
+
+
+def _first_field(facts: dict[str, Any] | None) -> str | None:
+    """Return the first input at fault: ``{"json": {"quantity": [...]}}`` -> ``quantity``."""
+    for place in (facts or {}).values():
+        if isinstance(place, dict):
+            return next((str(name) for name in place), None)
+    return None
 
 
 def _fault(error: Exception) -> Response:

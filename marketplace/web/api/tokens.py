@@ -7,6 +7,7 @@ from typing import Any
 from apiflask import APIBlueprint
 from flask import current_app
 from flask_security.proxies import _security
+from flask_security.utils import hash_password
 from sqlalchemy.orm import Session
 
 from marketplace.accounts.models import Account
@@ -35,7 +36,7 @@ def create_token(json_data: SignIn) -> dict[str, Any]:
     account: Account | None = datastore.find_user(username=json_data.username.strip().lower())
     if account is None:
         # Take as long as for a wrong password, so that names cannot be tried out.
-        _security._pwd_context.dummy_verify()
+        hash_password(json_data.password)
         raise SignInRefused
     if not account.active or not account.verify_and_update_password(json_data.password):
         raise SignInRefused

@@ -1,0 +1,77 @@
+"""Generated requests against the published document: no fault, no undocumented answer."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis import GenerationMode
+
+from marketplace.app import create_app, db
+from marketplace.config import Settings
+from marketplace.kernel.clock import FrozenClock
+from tests.api.conftest import populate, sign_in
+from tests.conftest import MONDAY_MORNING
+
+EXAMPLES = 4
+"""A case an operation, role and mode; the long lane multiplies it."""
+
+
+@pytest.fixture(scope="module")
+def fuzzed(sqlite_template, tmp_path_factory):
+    """An application on an SQLite file of its own, with accounts; faults are answered, not raised."""
+    folder = tmp_path_factory.mktemp("fuzz")
+    shutil.copy(sqlite_template, folder / "fuzz.sqlite3")
+    app = create_app(
+        Settings(
+            database_url=f"sqlite:///{folder / 'fuzz.sqlite3'}",
+            instance=folder,
+            secret_key="s" * 40,
+            data_key="d" * 40,
+            log_level="CRITICAL",
+        ),
+        clock=FrozenClock(MONDAY_MORNING),
+    )
+    app.config["RATELIMIT_ENABLED"] = False
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    populate(app)
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+
+
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
+@pytest.mark.parametrize("username", ["elder", "hotline", "vendor", "caregiver"])
+def test_no_generated_request_breaks_the_document(fuzzed, username, mode):
+    token = sign_in(fuzzed, username).token
+    schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", fuzzed)
+    tried = 0
+
+    for found in schema.get_all_operations():
+        operation = found.ok()
+        if operation.path.endswith("/tokens"):
+            continue
+
+        @given(case=operation.as_strategy(generation_mode=mode))
+        @settings(
+            max_examples=EXAMPLES,
+            deadline=None,
+            database=None,
+            derandomize=True,
+            suppress_health_check=list(HealthCheck),
+        )
+        def run(case):
+            nonlocal tried
+            tried += 1
+            case.call_and_validate(headers={"Authentication-Token": token})
+
+        try:
+            run()
+        except schemathesis.errors.SchemathesisError as error:
+            if mode is GenerationMode.POSITIVE:
+                raise
+            # An operation without inputs has nothing that could be wrong.
+            assert "negative" in str(error).lower(), error
+    assert tried > 20
