@@ -7,7 +7,9 @@ import shutil
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
+from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
+from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from marketplace.app import create_app, db
 from marketplace.config import Settings
@@ -65,13 +67,16 @@ def test_no_generated_request_breaks_the_document(fuzzed, username, mode):
         def run(case):
             nonlocal tried
             tried += 1
-            case.call_and_validate(headers={"Authentication-Token": token})
+            # A body that fits its schema may still be refused by a rule (422), as the document says.
+            case.call_and_validate(
+                headers={"Authentication-Token": token},
+                excluded_checks=[positive_data_acceptance],
+            )
 
         try:
             run()
-        except schemathesis.errors.SchemathesisError as error:
+        except Unsatisfiable:
+            # An operation without inputs has nothing that could be wrong.
             if mode is GenerationMode.POSITIVE:
                 raise
-            # An operation without inputs has nothing that could be wrong.
-            assert "negative" in str(error).lower(), error
     assert tried > 20
