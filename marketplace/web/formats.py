@@ -100,6 +100,8 @@ def minutes(count: int) -> str:
     """48 分钟, or hours and minutes from two hours on."""
     if count < 120:
         return ngettext("%(num)s minute", "%(num)s minutes", count)
+    if count % 60 == 0:
+        return ngettext("%(num)s hour", "%(num)s hours", count // 60)
     return _("%(hours)s h %(minutes)s min", hours=count // 60, minutes=count % 60)
 
 
