@@ -85,6 +85,11 @@ class Shares:
         return (2 * missing * self.weight + whole) // (2 * whole)
 
 
+def share_cost(problem: Problem, served: Counter[str], open_tasks: int) -> int:
+    """Return the share term where each vendor serves so many of the problem's open tasks."""
+    return Shares(problem, served, open_tasks).cost()
+
+
 def _share_term(problem: Problem, crews: dict[str, list[Caregiver]]) -> int:
     if not problem.vendor_share:
         return 0
@@ -95,7 +100,7 @@ def _share_term(problem: Problem, crews: dict[str, list[Caregiver]]) -> int:
             open_tasks += 1
             # A crew is of one vendor; of a plan that breaks this, each vendor counts once.
             served.update({member.vendor for member in crews.get(task.id, ())})
-    return Shares(problem, served, open_tasks).cost()
+    return share_cost(problem, served, open_tasks)
 
 
 def route_legs(
