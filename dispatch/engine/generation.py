@@ -26,7 +26,11 @@ NEAR_ARCS = 14
 MOST_STEP_S = 240
 LEAST_STEP_S = 20
 PULL = 0.7
-CLOSE = 1e-4
+CLOSE = 1e-5
+NEAR_END = 3e-4
+LIGHT_LABELS = 2_000
+HEAVY_LABELS = 20_000
+ALL = 1 << 40
 NOWHERE = -(1 << 60)
 
 _pools: dict[int, Pool] = {}
@@ -80,6 +84,8 @@ class PricedClass:
         if self.step < LEAST_STEP_S:
             self.step = 0
         self._all_near = _packed(self._feasible, None)
+        # A class is light when its last exact pricing took few labels: then it needs no quick one.
+        self.light = len(self.rows) <= 8
 
     def visit(self, prices: Prices) -> np.ndarray:
         """Return the cost of a visit at each node: toll less price."""
@@ -97,14 +103,17 @@ class PricedClass:
             near = _packed(self._feasible, self._promise(prices))
         pool = _pool(memory.keep.shape[1])
         least, _, settled, _ = cheapest_routes(
-            self.net, memory, visit, near, np.zeros((0, 0)), self.step, 0.0, False, pool
+            self.net, memory, visit, near, np.zeros((0, 0)), self.step, 0.0, False, pool, ALL
         )
         return least, self._paths(pool, settled, most, 3)
 
     def exact(
-        self, prices: Prices, known: float, most: int, per_node: int = 3
+        self, prices: Prices, known: float, most: int, *, labels: int = ALL, per_node: int = 3
     ) -> tuple[float, list[tuple[int, ...]], bool]:
-        """Return (no ng-route costs less, paths below ``known``, whether labels sufficed)."""
+        """Return (no ng-route costs less, paths below ``known``, whether ``labels`` sufficed).
+
+        Where they did not, the first is what the floor alone says, which is valid too.
+        """
         visit = self.visit(prices)
         floor = np.zeros((0, 0))
         weak = -float(np.maximum(-visit, 0.0).sum())
@@ -116,9 +125,10 @@ class PricedClass:
             return known, [], True
         memory = self.memory.compiled(prices.cut)
         pool = _pool(memory.keep.shape[1])
-        least, _, settled, complete = cheapest_routes(
-            self.net, memory, visit, self._all_near, floor, self.step, known, True, pool
+        least, used, settled, complete = cheapest_routes(
+            self.net, memory, visit, self._all_near, floor, self.step, known, True, pool, labels
         )
+        self.light = complete and used <= LIGHT_LABELS
         paths = self._paths(pool, settled, most, per_node) if least < known else []
         return (least if complete else weak), paths, complete
 
@@ -210,6 +220,8 @@ class PartSearch:
             self.add(number, path)
         for rows in state.cuts:
             self._add_cut(rows)
+        if state.columns and self.leaves[0].centre is None:
+            self.leaves[0].centre = self._first_prices()
 
     def _new_master(self) -> Master:
         return Master(self.crews, self.priorities, self.penalty, list(self.sizes))
@@ -220,6 +232,21 @@ class PartSearch:
         trivial = 0
         best = min(leaf.bound for leaf in self.leaves)
         return max(trivial, int(np.ceil(best))) if best > NOWHERE else trivial
+
+    def _first_prices(self) -> Prices:
+        """Return a first guess of prices: each known route's cost, shared by what a visit saves."""
+        task = self.penalty * self.priorities / self.crews
+        for column in self.master.columns:
+            net = self.classes[column.number].net
+            path = list(column.path)
+            before, after = [-1, *path[:-1]], [*path[1:], -1]
+            way = np.pad(net.travel, ((0, 1), (0, 1)))
+            way[:-1, -1], way[-1, :-1] = net.back, net.out
+            saved = np.maximum(way[before, path] + way[path, after] - way[before, after], 1)
+            visits = np.array([x < net.tasks for x in path])
+            rows = self.classes[column.number].rows[[x for x in path if x < net.tasks]]
+            task[rows] = column.cost * saved[visits] / saved[visits].sum()
+        return Prices(task, np.zeros(0), 0.0).on_grid()
 
     def state(self) -> PartState:
         """Return what a later search needs to go on."""
@@ -257,42 +284,70 @@ class PartSearch:
 
     def _converge(self, leaf: Leaf, deadline: float, upper: float) -> bool:
         """Price until master and bound of the leaf meet; False where time ran out before."""
+        if leaf.bound == NOWHERE:
+            self._warm_up(deadline)
         since_exact, idle = 0, 0
         while time.monotonic() < deadline:
-            value, prices, class_duals = self.master.solve()
+            value, prices, duals = self.master.solve()
             self.rounds += 1
-            if value - leaf.bound <= max(CLOSE * abs(value) * 0.1, 0.01) or (
+            if value - leaf.bound <= max(CLOSE * abs(value), 0.01) or (
                 np.ceil(leaf.bound) >= upper
             ):
                 return True
             pull = PULL if leaf.centre is not None and idle == 0 else 0.0
-            at = prices if pull == 0.0 else prices.toward(leaf.centre, pull)
+            at = prices.toward(leaf.centre, pull) if pull else prices
             at = at.on_grid()
-            reduced = self._quick_round(at, prices, class_duals)
-            added, least = reduced
+            added, least, sure = self._quick_round(at, prices, duals)
             guess = self._lagrangian(leaf, at, least)
             if guess > leaf.pseudo:
                 leaf.pseudo, leaf.centre = guess, at
             since_exact += 1
-            near_end = value - leaf.pseudo < 3 * CLOSE * abs(value)
-            if added == 0 or near_end or since_exact > 25:
+            # Far from the end the prices are wild, and exact pricing there is long and worth little.
+            due = since_exact > 25 and leaf.pseudo > 0
+            if due or value - leaf.pseudo < NEAR_END * abs(value) or (added == 0 and not pull):
                 since_exact = 0
-                done = self._exact_round(leaf, at, prices, class_duals, least, deadline)
-                if done is None:
+                more = self._exact_round(leaf, at, prices, duals, (least, sure), deadline)
+                if more is None:
                     return False
-                added += done
-            if added == 0 and pull == 0.0:
+                added += more
+            if added == 0 and not pull:
                 return True
             idle = idle + 1 if added == 0 else 0
         return False
 
-    def _quick_round(self, at: Prices, prices: Prices, duals: np.ndarray) -> tuple[int, np.ndarray]:
-        """Price every class quickly; return (columns added, least reduced cost found in each)."""
+    def _warm_up(self, deadline: float) -> None:
+        """Price quickly while a task left out costs little, then more, up to what it does cost.
+
+        Without good routes a high penalty makes prices so wild that labels see no way past them.
+        """
+        longest = max(
+            float((priced.net.out + priced.net.back).max()) * priced.net.per_second
+            for priced in self.classes
+        )
+        ceiling = 2.0 * longest + 1.0
+        while ceiling < self.penalty:
+            self.master.set_penalty(ceiling)
+            added = 1
+            while added and time.monotonic() < deadline:
+                _, prices, duals = self.master.solve()
+                added, _, _ = self._quick_round(prices.on_grid(), prices, duals)
+                self.rounds += 1
+            ceiling *= 4.0
+        self.master.set_penalty(self.penalty)
+
+    def _quick_round(
+        self, at: Prices, prices: Prices, duals: np.ndarray
+    ) -> tuple[int, np.ndarray, np.ndarray]:
+        """Price every class quickly: (columns added, least found in each, where that is exact)."""
         added, least = 0, np.zeros(len(self.classes))
+        sure = np.array([priced.light for priced in self.classes])
         for number, priced in enumerate(self.classes):
-            least[number], paths = priced.quick(at, 8)
+            if sure[number]:
+                least[number], paths, sure[number] = priced.exact(at, 0.0, 8, labels=HEAVY_LABELS)
+            if not sure[number]:
+                least[number], paths = priced.quick(at, 8)
             added += self._take(number, paths, prices, duals)
-        return added, least
+        return added, least, sure
 
     def _exact_round(
         self,
@@ -300,17 +355,20 @@ class PartSearch:
         at: Prices,
         prices: Prices,
         duals: np.ndarray,
-        least: np.ndarray,
+        found: tuple[np.ndarray, np.ndarray],
         deadline: float,
     ) -> int | None:
-        """Price every class to the end, raise the bound; columns added, None if out of time."""
+        """Price to the end where that was not ``found``, raise the bound; columns added.
+
+        None where time ran out first: then the bound stays as it was.
+        """
         added = 0
-        least = least.copy()
-        for number, priced in enumerate(self.classes):
+        least, sure = found
+        for number in np.flatnonzero(~sure):
             if time.monotonic() > deadline:
                 return None
-            least[number], paths, _ = priced.exact(at, least[number], 8)
-            added += self._take(number, paths, prices, duals)
+            least[number], paths, _ = self.classes[number].exact(at, least[number], 8)
+            added += self._take(int(number), paths, prices, duals)
         bound = self._lagrangian(leaf, at, least)
         if bound > leaf.bound:
             leaf.bound, leaf.centre = bound, at

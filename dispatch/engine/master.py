@@ -86,6 +86,11 @@ class Master:
         self._band.SetCoefficient(over, -1.0)
         self._objective.SetCoefficient(over, 20.0 * self.penalty + 1e6)
 
+    def set_penalty(self, penalty: float) -> None:
+        """Change what a task left out costs, times its priority."""
+        for left, priority in zip(self._left_out, self.priorities, strict=True):
+            self._objective.SetCoefficient(left, penalty * float(priority))
+
     def set_band(self, least: int | None, most: int | None) -> None:
         """Bound the priorities left out in this part, summed."""
         self._band.SetBounds(

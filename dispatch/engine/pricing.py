@@ -15,12 +15,13 @@ from dispatch.engine.network import RESTED
 
 
 @njit(cache=True, nogil=True)
-def cheapest_routes(net, memory, visit, near, floor, step, threshold, strict, pool):
+def cheapest_routes(net, memory, visit, near, floor, step, threshold, strict, pool, most):
     """Return (least, labels used, settled per node, complete?) of the routes below ``threshold``.
 
     ``visit[j]`` is toll less price of node j; ``near[i]`` lists the nodes tried after i, ended by
     -1, its last row those after the base; ``floor`` (of `completion_floor`, or empty) prunes. Not
     ``strict``: dominance forgets the memory, so that ``least`` is only a route's cost and no bound.
+    After ``most`` labels it gives up.
     Where it is complete and strict, no ng-route costs less than ``least``, at most ``threshold``.
     """
     n = len(net.out)
@@ -114,7 +115,7 @@ def cheapest_routes(net, memory, visit, near, floor, step, threshold, strict, po
                         used,
                         x,
                     )
-                    if used < 0:
+                    if used < 0 or used > most:
                         return least, len(pool.cost), settled, False
     return least, used, settled, True
 

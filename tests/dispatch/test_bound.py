@@ -152,8 +152,8 @@ def _falsified(kind):
     """Return a pricing that errs on the bold side, as a mistake in it would."""
     true_exact = generation.PricedClass.exact
 
-    def exact(self, prices, known, most, per_node=3):
-        least, paths, complete = true_exact(self, prices, known, most, per_node)
+    def exact(self, prices, known, most, **options):
+        least, paths, complete = true_exact(self, prices, known, most, **options)
         if kind == "misses the best":
             return min(0.0, least + 40.0), paths, complete
         return 0.0, paths, complete
