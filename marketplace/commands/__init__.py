@@ -6,13 +6,28 @@ from flask import Flask
 
 from marketplace.commands.catalogue import catalogue
 from marketplace.commands.dispatch import dispatch
+from marketplace.commands.grants import grants
+from marketplace.commands.ledger import ledger
 from marketplace.commands.load import export, load
 from marketplace.commands.order import order, visits
 from marketplace.commands.serve import serve
+from marketplace.commands.settlement import settlement
 from marketplace.commands.upkeep import upkeep
 
 
 def register(app: Flask) -> None:
     """Add every command to the application's command line."""
-    for command in (catalogue, dispatch, export, load, order, serve, upkeep, visits):
+    for command in (
+        catalogue,
+        dispatch,
+        export,
+        grants,
+        ledger,
+        load,
+        order,
+        serve,
+        settlement,
+        upkeep,
+        visits,
+    ):
         app.cli.add_command(command)

@@ -180,3 +180,12 @@ def _service_names(session: Session, codes: Sequence[str]) -> dict[str, str]:
         .order_by(ServiceVersion.valid_from.desc())
     )
     return {row[0]: row[1] for row in rows}
+
+
+def statement_ids(session: Session, period: str) -> list[str]:
+    """Return the numbers of a month's statements."""
+    return list(
+        session.scalars(
+            select(Statement.id).where(Statement.period == period).order_by(Statement.id)
+        )
+    )

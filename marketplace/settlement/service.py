@@ -337,4 +337,14 @@ def answer_held(
     """Add a vendor's answer to a held work order; raises ``NotFound``."""
     if session.get(SettlementHeld, (run, work_order_id)) is None:
         raise NotFound(kind="settlement_held", id=work_order_id)
-    session.add(HeldAnswer(run_id=run, work_order_id=work_order_id, at=at, by=by, text=text[:500]))
+    kept = text[:500]
+    session.add(
+        HeldAnswer(
+            run_id=run,
+            work_order_id=work_order_id,
+            at=at,
+            by=by,
+            text=kept,
+            text_sha256=rules.text_sha256(kept),
+        )
+    )

@@ -113,4 +113,4 @@ def stream(
         query = query.where(_T.serial <= upto)
     if limit is not None:
         query = query.limit(limit)
-    yield from connection.execution_options(yield_per=5000).execute(query)
+    yield from connection.execute(query.execution_options(yield_per=5000))

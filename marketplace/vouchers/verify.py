@@ -300,7 +300,7 @@ def _triggers(connection: Connection) -> Iterator[Finding]:
 
 
 def _rows(connection: Connection, query: Any) -> Iterator[Any]:
-    yield from connection.execution_options(yield_per=5000).execute(query)
+    yield from connection.execute(query.execution_options(yield_per=5000))
 
 
 _PARTS: dict[str, tuple[str, ...]] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from sqlalchemy.orm import Session
@@ -12,7 +12,7 @@ from marketplace.kernel.actor import SYSTEM
 from marketplace.kernel.db import transaction
 from marketplace.kernel.ports import Ports
 from marketplace.settlement import verify as settlement_verify
-from marketplace.vouchers import seals
+from marketplace.vouchers import beancount, seals
 from marketplace.vouchers import verify as ledger_verify
 from marketplace.vouchers.verify import Finding, Verdict
 
@@ -62,5 +62,19 @@ def verify_ledger(
             for f in settlement_verify.verify(connection, progress=progress)
         ]
         return replace(verdict, findings=verdict.findings + tuple(more))
+    finally:
+        session.rollback()
+
+
+def export_beancount(session: Session) -> Iterator[str]:
+    """Yield the ledger as Beancount text from one snapshot."""
+    session.rollback()
+    options = (
+        {"isolation_level": "REPEATABLE READ"}
+        if session.get_bind().dialect.name == "postgresql"
+        else {}
+    )
+    try:
+        yield from beancount.export(session.connection(execution_options=options))
     finally:
         session.rollback()
