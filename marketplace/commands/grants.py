@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import click
+from flask.cli import with_appcontext
 
 from marketplace.commands.surroundings import (
     PeriodType,
@@ -27,6 +28,7 @@ def grants() -> None:
 @click.option("--period", type=PeriodType(), required=True)
 @click.option("--district", help="Six digits; every district where none is given.")
 @by_option
+@with_appcontext
 def preview(period: Period, district: str | None, by: str) -> None:
     """Count new, changed, ended and duplicate grants, and hold the total against the budget."""
     codes = [district] if district else workflow.districts(session())
@@ -54,6 +56,7 @@ def preview(period: Period, district: str | None, by: str) -> None:
 @grants.command("release")
 @click.option("--run", "runs", multiple=True, required=True, help="As the preview named it.")
 @by_option
+@with_appcontext
 def release(runs: tuple[str, ...], by: str) -> None:
     """Make the grants of a preview; not by whoever previewed it."""
     tell = teller("grants")

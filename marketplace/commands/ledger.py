@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import click
+from flask.cli import with_appcontext
 
 from marketplace.commands.surroundings import ports, session, teller
 from marketplace.vouchers.verify import as_json
@@ -19,6 +20,7 @@ def ledger() -> None:
 
 @ledger.command("verify")
 @click.option("--json", "json_", is_flag=True, help="One JSON object.")
+@with_appcontext
 def verify(json_: bool) -> None:
     """Compute every counter, pair, sum, hash and statement again; name the first wrong rows."""
     verdict = workflow.verify_ledger(session(), progress=teller("verify"))
@@ -35,6 +37,7 @@ def verify(json_: bool) -> None:
 
 
 @ledger.command("seal")
+@with_appcontext
 def seal() -> None:
     """Seal what is final, in hashed and chained batches."""
     made = workflow.seal_ledger(session(), ports())
@@ -46,6 +49,7 @@ def seal() -> None:
 
 @ledger.command("export")
 @click.option("--beancount", "path", type=click.Path(path_type=Path), required=True)
+@with_appcontext
 def export(path: Path) -> None:
     """Write the ledger as Beancount text, for ``bean-check``."""
     lines = 0

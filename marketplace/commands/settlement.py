@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from flask.cli import with_appcontext
 
 from marketplace.commands.surroundings import (
     PeriodType,
@@ -31,6 +32,7 @@ def settlement() -> None:
 @click.option("--period", type=PeriodType(), required=True)
 @click.option("--district", help="Six digits; every district where none is given.")
 @by_option
+@with_appcontext
 def close(period: Period, district: str | None, by: str) -> None:
     """Match order, visit and ledger, and write each vendor's statement; safe to run again."""
     try:
@@ -55,6 +57,7 @@ def close(period: Period, district: str | None, by: str) -> None:
 @settlement.command("export")
 @click.option("--period", type=PeriodType(), required=True)
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@with_appcontext
 def export(period: Period, folder: Path) -> None:
     """Write every statement of a month as CSV, XLSX and a printable sheet."""
     folder.mkdir(parents=True, exist_ok=True)
