@@ -23,6 +23,7 @@ from dispatch.engine.block import COLD, Budget, Found, search_block
 from dispatch.engine.pieces import LARGEST, Piece, divide, packed, schedule_rounds
 from dispatch.engine.rota import Rota
 from dispatch.engine.routes import routes_of
+from dispatch.engine.shares import share_goals
 from dispatch.engine.warm import is_compiled, warm_up
 from dispatch.engine.whole import Block, Whole
 from dispatch.io import problem_sha256
@@ -136,7 +137,7 @@ class _Planner:
         self, parts: Sequence[tuple[Array, Array]], rota: Rota, executor: Executor | None
     ) -> None:
         """Search all parts, round after round, and leave the best days in *rota*."""
-        rounds = schedule_rounds(parts, again=False)
+        rounds = schedule_rounds(parts, again=self.whole.has_shares and len(parts) > 1)
         kept = FINISH_A_TASK_S * len(self.problem.tasks)
         deadline = self.began + self.seconds - kept
         own = ThreadPoolExecutor(self.workers) if executor is None else None
@@ -144,7 +145,9 @@ class _Planner:
             for turn, chosen in enumerate(rounds):
                 pieces: list[_Job] = []
                 for at in chosen:
-                    pieces += self._pieces(parts[at], rota, turn, len(rounds))
+                    often = sum(at in some for some in rounds)
+                    pieces += self._pieces(parts[at], rota, turn if often > 1 else 0, often)
+                pieces = self._with_goals(pieces, rota)
                 left = max(0.0, deadline - time.perf_counter()) / (len(rounds) - turn)
                 self._say(f"round {turn + 1} of {len(rounds)}: {len(pieces)} pieces")
                 if own is not None:
@@ -163,16 +166,25 @@ class _Planner:
         return self.should_stop is not None and self.should_stop()
 
     def _pieces(self, part: tuple[Array, Array], rota: Rota, turn: int, rounds: int) -> list[_Job]:
-        """Return what is searched of a part in a round, and between which temperatures."""
-        if len(part[1]) <= LARGEST:
-            return [_Job(Piece(*part), Budget(iterations=self._share_of(len(part[1]), 1)))]
+        """Return what is searched of a part in one of its rounds, and at which temperatures."""
         hot, cold = COLD ** (turn / rounds), COLD ** ((turn + 1) / rounds)
+        pieces = [Piece(*part)]
+        if len(part[1]) > LARGEST:
+            pieces = divide(self.whole, part, rota, turn, self.seed)
         return [
             _Job(
                 piece,
                 Budget(iterations=self._share_of(len(piece.tasks), rounds), hot=hot, cold=cold),
             )
-            for piece in divide(self.whole, part, rota, turn, self.seed)
+            for piece in pieces
+        ]
+
+    def _with_goals(self, jobs: Sequence[_Job], rota: Rota) -> list[_Job]:
+        pieces = [(job.piece.caregivers, job.piece.tasks) for job in jobs]
+        goals = share_goals(self.whole, pieces, rota)
+        return [
+            replace(job, piece=replace(job.piece, share_goal=goal))
+            for job, goal in zip(jobs, goals, strict=True)
         ]
 
     def _share_of(self, tasks: int, rounds: int) -> int | None:
@@ -233,7 +245,9 @@ class _Planner:
         self, piece: Piece, rota: Rota, turn: int
     ) -> tuple[Block, tuple[int, ...], dict[int, Array], dict[int, int]]:
         """Return the block of a piece, its seeds, and the days and starts that it begins with."""
-        block = self.whole.cut(piece.caregivers, piece.tasks, frozen=piece.frozen)
+        block = self.whole.cut(
+            piece.caregivers, piece.tasks, share_goal=piece.share_goal, frozen=piece.frozen
+        )
         days = {who: rota.days[who] for who in piece.caregivers.tolist() if who in rota.days}
         starts = {task: rota.starts[task] for task in piece.tasks.tolist() if task in rota.starts}
         return block, (self.seed, turn, int(piece.tasks[0])), days, starts

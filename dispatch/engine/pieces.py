@@ -25,12 +25,14 @@ MOST_CELLS = 4_000
 class Piece:
     """Caregivers and tasks that are searched together in one round.
 
-    ``frozen`` marks the tasks whose crew reaches into another piece.
+    ``frozen`` marks the tasks whose crew reaches into another piece; ``share_goal`` is the number
+    of open tasks that each vendor should serve in it.
     """
 
     caregivers: Array
     tasks: Array
     frozen: Array | None = None
+    share_goal: Array | None = None
 
 
 def schedule_rounds(parts: Sequence[tuple[Array, Array]], again: bool) -> list[list[int]]:
