@@ -18,7 +18,6 @@ from dispatch.engine.kernel.facts import (
     NOBODY,
     OPTION,
     OUT,
-    PLACED,
     TOUCHED,
     TWIN,
     Best,
@@ -110,13 +109,13 @@ class Searcher:
                     nodes.append(code if code < 0 else task_number[code])
             for node in nodes:
                 if 0 <= node < len(task_number) and self.facts.task[node]["crew"] > 1:
-                    self.days.task[node]["start"] = starts[int(self.block.tasks[node])]
+                    self.days.start[node] = starts[int(self.block.tasks[node])]
             take_over(self.facts, self.days, self.desk, c, np.array(nodes, dtype=np.int64))
         drop_halves(self.facts, self.days, self.desk)
 
     def begin(self) -> None:
         """Place greedily what is not placed yet."""
-        absent = self.days.task["first"] == NOBODY
+        absent = self.days.member[:, 0] == NOBODY
         day = self.days.day
         self.best.cost[0] = float(
             self.facts.task["penalty"][absent].sum()
@@ -179,8 +178,8 @@ class Searcher:
         n = len(block.tasks)
         found = Found({}, {}, {}, float(best.cost[1]), self.iterations)
         # The search may go on from where it stands: only the agreed starts are those of the best.
-        now = self.days.task["start"].copy()
-        self.days.task["start"] = best.start
+        now = self.days.start.copy()
+        self.days.start[:] = best.start
         for c, who in enumerate(block.caregivers.tolist()):
             row, size = int(f.person[c]["row"]), int(best.day[c]["size"])
             nodes = best.node[row + 1 : row + size - 1].astype(np.int64)
@@ -200,7 +199,7 @@ class Searcher:
             for node in nodes[is_task].tolist():
                 if f.task[node]["crew"] > 1:
                     found.starts[int(block.tasks[node])] = int(best.start[node])
-        self.days.task["start"] = now
+        self.days.start[:] = now
         return found
 
 
@@ -226,12 +225,11 @@ def _between(budget: Budget, part: float) -> float:
 
 
 def _new_days(f: Facts, draw: Array) -> Days:
-    task = np.zeros(len(f.task), dtype=PLACED)
-    task["first"] = task["second"] = NOBODY
     return Days(
         cell=np.zeros(_cells(f), dtype=CELL),
         day=np.zeros(len(f.person), dtype=DAY),
-        task=task,
+        member=np.full((len(f.task), _crew(f)), NOBODY, dtype=np.int32),
+        start=np.zeros(len(f.task), dtype=np.int64),
         served=np.zeros(_vendors(f), dtype=np.int64),
         draw=draw,
     )
@@ -251,10 +249,13 @@ def _new_desk(f: Facts) -> Desk:
         backup=np.zeros(_cells(f), dtype=np.int32),
         mark=mark,
         out=np.zeros(tasks, dtype=OUT),
+        was=np.zeros((tasks, _crew(f)), dtype=np.int32),
         gone=np.full(tasks, -1, dtype=np.int64),
         key=np.zeros(max(tasks, OPTIONS)),
         twin=twin,
         option=np.zeros(OPTIONS, dtype=OPTION),
+        pick=np.zeros(_crew(f), dtype=np.int64),
+        chosen=np.zeros(_crew(f), dtype=np.int64),
         served=np.zeros(_vendors(f), dtype=np.int64),
         count=np.zeros(4, dtype=np.int64),
     )
@@ -278,3 +279,7 @@ def _cells(f: Facts) -> int:
 
 def _vendors(f: Facts) -> int:
     return max(len(f.share_goal), int(f.person["vendor"].max(initial=-1)) + 1)
+
+
+def _crew(f: Facts) -> int:
+    return max(1, int(f.task["crew"].max(initial=1)))

@@ -67,11 +67,14 @@ class Whole:
         self.ready = np.array([0 if x is None else x.ready_s for x in loads], dtype=np.int64)
         self.hold = np.array([0 if x is None else x.hold_s for x in loads], dtype=np.int64)
         index = self.problem.caregiver_index
-        # A name that nobody bears leaves the task without candidates if nobody else may go.
-        self.must = np.full(len(tasks), NOBODY, dtype=np.int64)
+        # Who is settled of a crew that others complete; all who are settled are its candidates.
+        self.named = np.zeros(len(tasks), dtype=np.int64)
+        self.settled: dict[int, list[int]] = {}
         for at, task in enumerate(tasks):
-            if task.crew > 1 and task.fixed is not None and task.fixed.caregivers:
-                self.must[at] = index.get(task.fixed.caregivers[0], -2)
+            names = () if task.fixed is None else task.fixed.caregivers
+            if 0 < len(names) < task.crew:
+                self.named[at] = len(names)
+                self.settled[at] = [index[name] for name in names if name in index]
 
     def _read_caregivers(self, people: Sequence[Caregiver]) -> None:
         vendors: dict[str, int] = {}
@@ -185,7 +188,7 @@ class Whole:
         task["window_to"] = np.cumsum(windows)
         task["window_from"] = task["window_to"] - windows
 
-        number = np.full(len(self.base) + 1, NOBODY, dtype=np.int64)
+        number = np.full(len(self.base), NOBODY, dtype=np.int64)
         number[caregivers] = np.arange(len(caregivers))
         first = self.candidates.first
         candidates = first[tasks + 1] - first[tasks]
@@ -199,10 +202,11 @@ class Whole:
         count = np.bincount(owner[inside], minlength=len(tasks))
         task["who_to"] = np.cumsum(count)
         task["who_from"] = task["who_to"] - count
-        # Somebody named who is not here leaves no crew: NOBODY - 1 is nobody's number.
-        must = self.must[tasks]
-        named = number[np.maximum(must, -1)]
-        task["must"] = np.where(must == NOBODY, NOBODY, np.where(named >= 0, named, NOBODY - 1))
+        task["named"] = self.named[tasks]
+        for at in np.flatnonzero(task["named"]).tolist():
+            part = slice(task["who_from"][at], task["who_to"][at])
+            settled = number[self.settled[int(tasks[at])]]
+            pair["named"][part] = np.isin(pair["who"][part], settled)
         return task, window, pair
 
     def _person_facts(self, caregivers: Array, places: Array) -> tuple[Array, Array]:

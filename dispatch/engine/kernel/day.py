@@ -14,7 +14,7 @@ from dispatch.engine.kernel.facts import END, GAP, NEVER, NOBODY, START
 def begin(f, d, j, t):
     """Return the earliest start of task *j* for who arrives at *t*, or NEVER."""
     if f.task[j].crew > 1:
-        return d.task[j].start if t <= d.task[j].start else NEVER
+        return d.start[j] if t <= d.start[j] else NEVER
     for w in range(f.task[j].window_from, f.task[j].window_to):
         if t <= f.window[w].hi:
             return max(t, f.window[w].lo)
@@ -25,7 +25,7 @@ def begin(f, d, j, t):
 def last_start(f, d, j, t):
     """Return the latest start of task *j* that is not after *t*, or -NEVER."""
     if f.task[j].crew > 1:
-        return d.task[j].start if d.task[j].start <= t else -NEVER
+        return d.start[j] if d.start[j] <= t else -NEVER
     for w in range(f.task[j].window_to - 1, f.task[j].window_from - 1, -1):
         if t >= f.window[w].lo:
             return min(t, f.window[w].hi)
@@ -239,10 +239,10 @@ def day_cost(f, d, c):
 @compiled
 def join(f, d, j, c):
     """Note that *c* serves *j*, whose node is in the day."""
-    if d.task[j].first == NOBODY:
-        d.task[j].first = c
-        if f.task[j].is_open:
-            d.served[f.person[c].vendor] += 1
-    else:
-        d.task[j].second = c
+    if d.member[j, 0] == NOBODY and f.task[j].is_open:
+        d.served[f.person[c].vendor] += 1
+    x = 0
+    while d.member[j, x] != NOBODY:
+        x += 1
+    d.member[j, x] = c
     d.day[c].extra += extra_of(f, j, c)

@@ -48,13 +48,13 @@ TASK = _record(
     who_to="i4",
     crew="i4",
     kitchen="i4",  # number of the place where its load is fetched, or -1
-    must="i4",  # who must be of its crew, or -1
+    named="i4",  # how many of its candidates must be of the crew
     is_open="b1",  # counts for the vendors' shares
     frozen="b1",  # stays where and when it is
 )
 SPAN = _record(lo="i8", hi="i8")
-PAIR = _record(extra="f8", who="i4")
-"""A candidate of a task, and what sending that one costs beside travel."""
+PAIR = _record(extra="f8", who="i4", named="b1")
+"""A candidate of a task, what sending that one costs beside travel, and who must go."""
 PERSON = _record(
     max_work="i8",
     rest_lo="i8",
@@ -84,17 +84,15 @@ DAY = _record(
     size="i4",  # nodes, START and END included
     loads="i4",  # fetching nodes
 )
-PLACED = _record(start="i8", first="i4", second="i4")
-"""A task as it stands: who serves it, or -1, and for a crew the start agreed on."""
 DRAFT = _record(begin="i8", until="i8", floor="i8", supply="i8", node="i4", spot="i4")
 """A node of a tentative day: start, departure, least start, position that supplies it."""
 TOUCHED = _record(cost="f8", at="i8", who="i4", size="i4")
 """A day changed in this iteration: its cost before, where its nodes are kept, and how many."""
 MARK = _record(touched="i8", ruined="i8")
-OUT = _record(start="i8", task="i4", first="i4", second="i4")
-"""A task taken out or already out in this iteration, and where it was."""
+OUT = _record(start="i8", task="i4")
+"""A task taken out or already out in this iteration, and when it was."""
 TWIN = _record(mark="i8", extra="f8", count="i8")
-OPTION = _record(cost="f8", lo="i8", hi="i8", who="i4", at="i4")
+OPTION = _record(cost="f8", lo="i8", hi="i8", who="i4", at="i4", named="b1")
 """A way for one member of a crew to come: starts lo .. hi at a position of a day."""
 KEPT = _record(size="i4", is_stale="b1")
 
@@ -124,7 +122,10 @@ class Days(NamedTuple):
 
     cell: np.ndarray
     day: np.ndarray
-    task: np.ndarray
+    member: np.ndarray
+    """int32, tasks x largest crew: who serves a task, then -1."""
+    start: np.ndarray
+    """int64 a task: the start that a crew has agreed on."""
     served: np.ndarray
     """int64 a vendor: open tasks served."""
     draw: np.ndarray
@@ -141,12 +142,17 @@ class Desk(NamedTuple):
     backup: np.ndarray
     mark: np.ndarray
     out: np.ndarray
+    was: np.ndarray
+    """int32, as ``out`` x largest crew: who served it."""
     gone: np.ndarray
     """int64 a task: the last iteration in which it was out."""
     key: np.ndarray
     """float64: by what tasks or options are sorted."""
     twin: np.ndarray
     option: np.ndarray
+    pick: np.ndarray
+    chosen: np.ndarray
+    """int64 a member of a crew: its option, while choosing and as chosen."""
     served: np.ndarray
     count: np.ndarray
     """int64 [touched, used of backup, out, options]."""

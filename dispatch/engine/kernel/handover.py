@@ -40,8 +40,8 @@ def drop_halves(f, d, w):
         if (
             f.task[j].crew > 1
             and not f.task[j].frozen
-            and d.task[j].first != NOBODY
-            and d.task[j].second == NOBODY
+            and d.member[j, 0] != NOBODY
+            and d.member[j, f.task[j].crew - 1] == NOBODY
         ):
             drop(f, d, w, j)
     mend(f, d, w)

@@ -29,9 +29,9 @@ def note_absent(d, w, j):
     w.gone[j] = w.stamp[0]
     n = w.count[2]
     w.out[n].task = j
-    w.out[n].first = d.task[j].first
-    w.out[n].second = d.task[j].second
-    w.out[n].start = d.task[j].start
+    w.out[n].start = d.start[j]
+    for x in range(d.member.shape[1]):
+        w.was[n, x] = d.member[j, x]
     w.count[2] = n + 1
 
 
@@ -39,11 +39,13 @@ def note_absent(d, w, j):
 def drop(f, d, w, j):
     """Take *j* out of the day or days that it is in; they must be refreshed afterwards."""
     note_absent(d, w, j)
-    if f.task[j].is_open and d.task[j].first != NOBODY:
-        d.served[f.person[d.task[j].first].vendor] -= 1
-    for c in (d.task[j].first, d.task[j].second):
+    if f.task[j].is_open and d.member[j, 0] != NOBODY:
+        d.served[f.person[d.member[j, 0]].vendor] -= 1
+    for m in range(d.member.shape[1]):
+        c = d.member[j, m]
         if c == NOBODY:
-            continue
+            break
+        d.member[j, m] = NOBODY
         touch(f, d, w, c)
         at = f.person[c].row
         y = at
@@ -53,8 +55,6 @@ def drop(f, d, w, j):
                 y += 1
         d.day[c].size = y - at
         d.day[c].extra -= extra_of(f, j, c)
-    d.task[j].first = NOBODY
-    d.task[j].second = NOBODY
 
 
 @compiled
@@ -122,15 +122,17 @@ def ruin(f, d, w, seed):
         j = seed if x < 0 else f.near[seed, x]
         if j < 0:
             break
-        c = d.task[j].first
-        if c == NOBODY:
+        if d.member[j, 0] == NOBODY:
             note_absent(d, w, j)
             continue
         if cut >= strings or f.task[j].frozen:
             continue
-        if w.mark[c].ruined == w.stamp[0] and d.task[j].second != NOBODY:
-            c = d.task[j].second
-        if w.mark[c].ruined == w.stamp[0]:
+        c = NOBODY
+        for m in range(f.task[j].crew):
+            if w.mark[d.member[j, m]].ruined != w.stamp[0]:
+                c = d.member[j, m]
+                break
+        if c == NOBODY:
             continue
         w.mark[c].ruined = w.stamp[0]
         cut += 1
@@ -172,9 +174,9 @@ def put_back(f, d, w):
     """Undo the iteration: touched days and absent tasks are as they were."""
     for x in range(w.count[2]):
         j = w.out[x].task
-        d.task[j].first = w.out[x].first
-        d.task[j].second = w.out[x].second
-        d.task[j].start = w.out[x].start
+        d.start[j] = w.out[x].start
+        for m in range(d.member.shape[1]):
+            d.member[j, m] = w.was[x, m]
     for x in range(w.count[0]):
         c = w.touch[x].who
         at = f.person[c].row

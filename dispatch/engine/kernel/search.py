@@ -5,15 +5,20 @@ from __future__ import annotations
 import numpy as np
 
 from dispatch.engine.kernel.compiled import compiled
+from dispatch.engine.kernel.crews import best_crew, move_start, settle_crew
 from dispatch.engine.kernel.day import day_cost
 from dispatch.engine.kernel.draws import draw, draw_below
 from dispatch.engine.kernel.facts import NOBODY
 from dispatch.engine.kernel.insertion import best_place, settle, share_cost, sorted_by
-from dispatch.engine.kernel.pairs import best_pair, move_start, settle_pair
 from dispatch.engine.kernel.ruin import note_absent, put_back, ruin
 
 BLINK = 0.01
 """How often a place is overlooked."""
+BLIND = 0.5
+STRAY = 0.03
+"""How often an iteration overlooks every other place, so that whole days may change hands."""
+BOLD = 0.1
+"""How often tasks come back even where leaving them out is cheaper: two may share a long way."""
 MOVE_STARTS = 0.2
 """How often an iteration begins with a new agreed start of a crew near by."""
 
@@ -40,18 +45,18 @@ def order_keys(f, d, w):
 
 @compiled
 def recreate(f, d, w, blink):
-    """Put absent tasks back, each where it costs least now, or leave it out if that is cheaper."""
+    """Put absent tasks back, each where it costs least, or leave it out where that is cheaper."""
     order_keys(f, d, w)
+    at_any_cost = blink > 0.0 and draw(d.draw) < BOLD
     for x in sorted_by(w.key, w.count[2]):
         j = w.out[x].task
+        bound = np.inf if at_any_cost else f.task[j].penalty
         if f.task[j].crew == 1:
-            _, c, k, k_load = best_place(f, d, w, j, f.task[j].penalty, blink)
+            _, c, k, k_load = best_place(f, d, w, j, bound, blink)
             if c != NOBODY:
                 settle(f, d, w, j, c, k, k_load)
-        else:
-            _, one, other, start = best_pair(f, d, w, j, f.task[j].penalty, blink)
-            if one >= 0:
-                settle_pair(f, d, w, j, one, other, start)
+        elif best_crew(f, d, w, j, bound, blink):
+            settle_crew(f, d, w, j)
 
 
 @compiled
@@ -73,9 +78,9 @@ def gain(f, d, w, share_before):
         more += day_cost(f, d, w.touch[x].who) - w.touch[x].cost
     for x in range(w.count[2]):
         j = w.out[x].task
-        if w.out[x].first != NOBODY and d.task[j].first == NOBODY:
+        if w.was[x, 0] != NOBODY and d.member[j, 0] == NOBODY:
             more += f.task[j].penalty
-        elif w.out[x].first == NOBODY and d.task[j].first != NOBODY:
+        elif w.was[x, 0] == NOBODY and d.member[j, 0] != NOBODY:
             more -= f.task[j].penalty
     return more
 
@@ -101,22 +106,22 @@ def keep_best(f, d, b):
             node = d.cell[y].node
             b.node[y] = node
             if 0 <= node < len(f.task) and f.task[node].crew > 1:
-                b.start[node] = d.task[node].start
+                b.start[node] = d.start[node]
     b.count[0] = 0
     b.cost[1] = b.cost[0]
 
 
 @compiled
-def move_start_near(f, d, b, seed):
+def move_start_near(f, d, w, b, seed):
     """Agree anew on the start of the first crew near *seed*, if there is one."""
     for x in range(-1, f.near.shape[1]):
         j = seed if x < 0 else f.near[seed, x]
         if j < 0:
             return
-        if f.task[j].crew > 1 and not f.task[j].frozen and d.task[j].first != NOBODY:
-            if move_start(f, d, j):
-                note_stale(b, d.task[j].first)
-                note_stale(b, d.task[j].second)
+        if f.task[j].crew > 1 and not f.task[j].frozen and d.member[j, 0] != NOBODY:
+            if move_start(f, d, w, j):
+                for m in range(f.task[j].crew):
+                    note_stale(b, d.member[j, m])
             return
 
 
@@ -126,7 +131,7 @@ def construct(f, d, w, b):
     share_before = share_cost(f, d)
     next_iteration(d, w)
     for j in range(len(f.task)):
-        if d.task[j].first == NOBODY:
+        if d.member[j, 0] == NOBODY:
             note_absent(d, w, j)
     recreate(f, d, w, 0.0)
     b.cost[0] += gain(f, d, w, share_before)
@@ -146,12 +151,12 @@ def advance(f, d, w, b, iterations, hot, cold, has_crews):
         heat *= cooling
         seed = draw_below(d.draw, len(f.task))
         if has_crews and draw(d.draw) < MOVE_STARTS:
-            move_start_near(f, d, b, seed)
+            move_start_near(f, d, w, b, seed)
         next_iteration(d, w)
         whole = ruin(f, d, w, seed)
         more = 0.0
         if whole:
-            recreate(f, d, w, BLINK)
+            recreate(f, d, w, BLIND if draw(d.draw) < STRAY else BLINK)
             more = gain(f, d, w, share)
         if not whole or more >= -heat * np.log(1.0 - draw(d.draw)):
             put_back(f, d, w)
