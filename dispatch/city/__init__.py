@@ -26,7 +26,7 @@ __all__ = ["City", "Home", "Person", "Site", "Vendor", "Visit", "generate"]
 
 LARGEST_CITY = 20_000
 ATTENDANCE = 0.78
-ABSENT = 0.01  # of those on the roster did not come; a missing courier is replaced at once
+ABSENT = 0.008  # of those on the roster did not come; a missing courier is replaced at once
 HOLD_S = 3600
 NEXT_CITY_DEGREES = 1.7
 

@@ -102,7 +102,8 @@ class Kind:
 
     ``spread`` is "all" (sold from every base), or the number of orders that one hub lives on: such
     a service is sold only in the circle of a base that has people for it. ``double`` is the share
-    of hourly services bought for two hours. ``recurring`` is the share that comes from a weekly or monthly plan.
+    of hourly services bought for two hours. ``recurring`` is the share that comes from a weekly or
+    monthly plan.
     """
 
     line: str

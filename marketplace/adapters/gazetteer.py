@@ -124,7 +124,7 @@ class Gazetteer:
 
 def _place(row: dict[str, str]) -> Place:
     try:
-        code, name = row["code"].strip(), row["name"].strip()
+        code, name = row["code"].strip(), _SPACE.sub("", row["name"])
         own = _LEVEL[len(code)]
         level = own if row["point"].strip() == "known" else _WIDER[own]
         return Place(code, name, _core(name), float(row["lat"]), float(row["lng"]), level)
