@@ -13,6 +13,7 @@ from marketplace.kernel.actor import Role
 from marketplace.kernel.clock import Period
 from marketplace.kernel.errors import BadInput
 from marketplace.queries import day_plan as plans
+from marketplace.queries.month import mood, purse
 from marketplace.queries.red_list import red_list
 from marketplace.queries.today import today, vendor_shares
 from marketplace.web.auth import allow, current_actor
@@ -62,6 +63,8 @@ def today_page() -> str:
         map_width=WIDTH,
         names=district_names(),
         areas={a.district_code: a for a in numbers.areas},
+        mood=mood(session(), reach, period=Period.of(day)),
+        purse=purse(session(), reach, day=day),
     )
 
 

@@ -1,0 +1,113 @@
+"""Every page in both languages, on a phone and on an office screen: no axe violation, nothing lost."""
+
+from __future__ import annotations
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+PAGES = {
+    "sign-in": (None, "/sign-in"),
+    "not-found": (None, "/no-such-page"),
+    "storefront": ("elder", "/services"),
+    "storefront-search": ("elder", "/services?q=zy"),
+    "storefront-nothing": ("elder", "/services?q=qqqq"),
+    "storefront-stranger": (None, "/services?c=ZY"),
+    "order-form": ("elder", "/services/ZJ001"),
+    "elder-home": ("elder", "/home"),
+    "elder-visit": ("elder", "/visits/W000000"),
+    "family-home": ("family", "/home"),
+    "hotline-empty": ("hotline", "/hotline"),
+    "hotline-card": ("hotline", "/hotline?phone=13800000000"),
+    "hotline-order": ("hotline", "/services/ZJ001?for=E000000"),
+    "community-order": ("community", "/services/ZC006"),
+    "vendor-today": ("vendor", "/vendor"),
+    "vendor-visit": ("vendor", "/visits/W000000"),
+    "caregiver-next": ("caregiver", "/next"),
+    "bureau-today": ("bureau", "/today"),
+    "bureau-plan": ("bureau", "/plan"),
+    "bureau-plan-vendor": ("bureau", "/plan?vendor=V000&district=321202"),
+    "bureau-plan-empty": ("bureau", "/plan?day=2026-12-24"),
+    "street-today": ("street", "/today"),
+    "auditor-today": ("auditor", "/today"),
+}
+RULES = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    "resultTypes": ["violations"],
+}
+EXPECTED_ERRORS = {"not-found": "404"}
+
+
+def violations(page) -> list[str]:
+    found = Axe().run(page, options=RULES).response["violations"]
+    return [f"{v['id']}: {n['html'][:160]}" for v in found for n in v["nodes"][:3]]
+
+
+def complaints(name: str, desk) -> list[str]:
+    allowed = EXPECTED_ERRORS.get(name)
+    return [c for c in desk.complaints if allowed is None or allowed not in c]
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize("name", PAGES)
+def test_the_page_has_no_barrier_and_stays_on_this_host(desk, name, lang, width):
+    role, path = PAGES[name]
+    here = desk(role, width=width, lang=lang).open(path)
+    here.picture(f"{name}-{lang}-{width}")
+    assert violations(here.page) == []
+    assert here.overflow() <= 0
+    assert complaints(name, here) == []
+
+
+@pytest.mark.parametrize("look", ["larger", "high", "high-larger"])
+@pytest.mark.parametrize("name", ["elder-home", "order-form", "storefront", "elder-visit"])
+def test_elder_mode_has_no_barrier_and_is_large(desk, name, look):
+    role, path = PAGES[name]
+    here = desk(role, width=390, look=look).open(path)
+    here.picture(f"{name}-{look}")
+    assert violations(here.page) == []
+    assert here.overflow() <= 0
+    assert small_things(here.page) == []
+
+
+@pytest.mark.parametrize("name", ["elder-home", "order-form", "storefront-search"])
+def test_elder_pages_have_large_type_and_large_targets(desk, name):
+    role, path = PAGES[name]
+    here = desk(role, width=390).open(path)
+    assert small_things(here.page) == []
+
+
+@pytest.mark.parametrize("width", [320, 640, 768])
+@pytest.mark.parametrize(
+    "name", ["elder-home", "storefront", "hotline-card", "vendor-today", "bureau-today", "sign-in"]
+)
+def test_nothing_is_lost_on_narrow_screens_and_at_double_size(desk, name, width):
+    role, path = PAGES[name]
+    here = desk(role, width=width).open(path)
+    assert here.overflow() <= 0
+
+
+def small_things(page) -> list[str]:
+    """Return text under 20 px and targets under 60 px that an elder would meet."""
+    return page.evaluate(
+        """() => {
+          const seen = [];
+          const visible = (e) => e.checkVisibility() && !e.closest('.skip, .sr');
+          const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+          while (walker.nextNode()) {
+            const node = walker.currentNode, e = node.parentElement;
+            if (!node.data.trim() || !visible(e) || e.closest('script, noscript, svg')) continue;
+            const size = parseFloat(getComputedStyle(e).fontSize);
+            if (size < 20) seen.push(`${size}px: ${node.data.trim().slice(0, 30)}`);
+          }
+          const targets = 'a[href], button, summary, select, input:not([type=hidden]):not([type=radio])';
+          for (const e of document.querySelectorAll(targets)) {
+            if (!visible(e)) continue;
+            const box = e.getBoundingClientRect();
+            if (box.height < 59.5) seen.push(`${box.height}px high: ${e.outerHTML.slice(0, 80)}`);
+          }
+          return seen;
+        }"""
+    )
