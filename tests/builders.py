@@ -204,10 +204,12 @@ def a_visit(
     return visit
 
 
-def granted(session: Session, period: Period = NOVEMBER, district: str = DISTRICT) -> str:
+def granted(
+    session: Session, period: Period = NOVEMBER, district: str = DISTRICT, run: str = "run"
+) -> str:
     """Grant a month to every elder of a district, as released by a second person; return the run."""
-    run = GrantRun(
-        id=f"run-{period}-{district}",
+    row = GrantRun(
+        id=f"{run}-{period}-{district}",
         period=str(period),
         district_code=district,
         state="released",
@@ -220,7 +222,7 @@ def granted(session: Session, period: Period = NOVEMBER, district: str = DISTRIC
         minutes=0,
         fen=0,
     )
-    session.add(run)
+    session.add(row)
     session.flush()
     for people in facts_of_district(session, district, period.first):
         write_grants(
@@ -228,10 +230,10 @@ def granted(session: Session, period: Period = NOVEMBER, district: str = DISTRIC
             list(plan_grants(people, period, district)),
             period=period,
             district_code=district,
-            run_id=run.id,
+            run_id=row.id,
             at=NOW,
         )
-    return run.id
+    return row.id
 
 
 def a_hold(

@@ -14,11 +14,12 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, create_engine, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
+from marketplace.catalogue.models import ServiceVersion
 from marketplace.kernel.actor import Actor, Role
 from marketplace.kernel.clock import FrozenClock
 from marketplace.kernel.db import prepare_engine, transaction
@@ -26,7 +27,7 @@ from marketplace.kernel.errors import DomainError
 from marketplace.orders.models import WorkOrder
 from marketplace.vouchers import service
 from marketplace.vouchers.ledger import Account, Entry, open_accounts, post
-from marketplace.vouchers.models import AccountKind, PriceSplit
+from marketplace.vouchers.models import AccountKind
 from marketplace.workflows.ledger import verify_ledger
 from marketplace.workflows.settle import close_month
 from tests.bench.server import database
@@ -45,13 +46,12 @@ from tests.builders import (
     an_elder,
     granted,
 )
+from vendors.models import Caregiver, Vendor
 
 VISIT_PRICE = 10_000
 
 
 def _engine(url: str) -> Engine:
-    from sqlalchemy import create_engine
-
     engine = create_engine(url, poolclass=NullPool)
     prepare_engine(engine)
     return engine
@@ -69,42 +69,45 @@ def _try(session: Session, action: Callable[[Session], Any]) -> str:
     return "done"
 
 
-def _worker(url: str, race: str, number: int, start: Any, answers: Any) -> None:
+def _worker(url: str, race: str, r: int, number: int, start: Any, answers: Any) -> None:
     engine = _engine(url)
     act = RACES[race][1]
     with Session(engine) as session:
         start.wait()
-        answers.put(_try(session, lambda s: act(s, number)))
+        answers.put(_try(session, lambda s: act(s, r, number)))
     engine.dispose()
 
 
-def _city(session: Session) -> None:
-    an_elder(session, income_class="dibao", hukou_local=False)
-    an_assessment(session, level=2)
-    a_vendor(session)
-    a_caregiver(session)
-    granted(session)
+def _city(session: Session, r: int) -> ServiceVersion:
+    """An elder of this round with a voucher of 100 yuan; a vendor and a service for all rounds."""
+    an_elder(session, id=f"E{r}", income_class="dibao", hukou_local=False)
+    an_assessment(session, f"E{r}", level=2)
+    if session.get(Vendor, "V1") is None:
+        a_vendor(session)
+        a_caregiver(session)
+    granted(session, run=f"run{r}")
+    version = session.scalars(select(ServiceVersion)).first()
+    return version or a_service(session, price_fen=VISIT_PRICE, mode="remote")
 
 
-def _one_voucher(session: Session, processes: int) -> None:
+def _one_voucher(session: Session, r: int, version: ServiceVersion, processes: int) -> None:
     """One voucher of 100 yuan, and a work order of 100 yuan for each process."""
-    version = a_service(session, price_fen=VISIT_PRICE, mode="remote")
     for n in range(processes):
-        a_work_order(session, id=f"W{n}", version=version, visit_on=TODAY + timedelta(days=n % 5))
+        a_work_order(session, id=f"W{r}-{n}", elder_id=f"E{r}", version=version)
 
 
-def _hold_voucher(session: Session, number: int) -> None:
+def _hold_voucher(session: Session, r: int, number: int) -> None:
     # Every process was shown the same full voucher before any of them ordered.
     share = service.Share(
         "LV",
         VISIT_PRICE,
         0,
-        "ent:LV:E1:2026-11",
+        f"ent:LV:E{r}:2026-11",
         programme_version=date(2026, 1, 1),
         tier="LV-2",
     )
     quote = service.Quote(
-        elder_id="E1",
+        elder_id=f"E{r}",
         district_code=DISTRICT,
         on=TODAY,
         price_fen=VISIT_PRICE,
@@ -114,90 +117,62 @@ def _hold_voucher(session: Session, number: int) -> None:
         explanations=(),
         expected=False,
     )
-    service.hold(session, work_order_id=f"W{number}", elder_id="E1", quote=quote, at=NOW)
+    service.hold(session, work_order_id=f"W{r}-{number}", elder_id=f"E{r}", quote=quote, at=NOW)
 
 
-def _one_visit(session: Session, processes: int) -> None:
-    """One held work order with one visit; every process redeems it with a visit of its own."""
-    a_hold(session, version=a_service(session, price_fen=VISIT_PRICE))
-    work_order = session.get(WorkOrder, "W1")
+def _one_visit(session: Session, r: int, version: ServiceVersion, processes: int) -> None:
+    """One held work order; every process redeems it with a visit of its own."""
+    a_hold(session, id=f"W{r}", elder_id=f"E{r}", version=version)
+    work_order = session.get(WorkOrder, f"W{r}")
     for n in range(processes):
-        a_caregiver(session, id=f"K{n}")
-        a_visit(session, id=f"X{n}", work_order=work_order, caregiver_id=f"K{n}")
+        if session.get(Caregiver, f"K{n}") is None:
+            a_caregiver(session, id=f"K{n}")
+        a_visit(session, id=f"X{r}-{n}", work_order=work_order, caregiver_id=f"K{n}")
 
 
-def _capture(session: Session, number: int) -> None:
-    service.capture(session, work_order_id="W1", visit_id=f"X{number}", vendor_id="V1", at=NOW)
+def _capture(session: Session, r: int, number: int) -> None:
+    service.capture(
+        session, work_order_id=f"W{r}", visit_id=f"X{r}-{number}", vendor_id="V1", at=NOW
+    )
 
 
-def _cancel_or_capture(session: Session, number: int) -> None:
+def _cancel_or_capture(session: Session, r: int, number: int) -> None:
     if number % 2:
-        service.capture(session, work_order_id="W1", visit_id=f"X{number}", vendor_id="V1", at=NOW)
+        _capture(session, r, number)
     else:
-        service.capture_fee(session, work_order_id="W1", vendor_id="V1", at=NOW, kind="late_cancel")
+        service.capture_fee(
+            session, work_order_id=f"W{r}", vendor_id="V1", at=NOW, kind="late_cancel"
+        )
 
 
-def _last_minutes(session: Session, processes: int) -> None:
-    """An account with 60 minutes left, and a work order of 60 minutes for each process."""
-    version = a_service(session, price_fen=2_500)
-    for n in range(processes):
-        a_work_order(session, id=f"W{n}", version=version, visit_on=TODAY + timedelta(days=n % 5))
-    account = "day:TB:E1:2026-11"
-    # Earned hours: minutes without a fund, so that only the minutes decide.
+MINT = f"mint:TB:{DISTRICT}"
+
+
+def _last_minutes(session: Session, r: int, version: ServiceVersion, processes: int) -> None:
+    """A purse with its last 60 minutes."""
+    purse = f"day:TB:E{r}:2026-11"
     open_accounts(
         session,
         [
-            Account("mint:TB:321204", AccountKind.MINT, "minutes", "TB", district_code=DISTRICT),
-            Account(account, AccountKind.DAY, "minutes", "TB", elder_id="E1", period="2026-11"),
+            Account(MINT, AccountKind.MINT, "minutes", "TB", district_code=DISTRICT),
+            Account(purse, AccountKind.DAY, "minutes", "TB", elder_id=f"E{r}", period="2026-11"),
         ],
     )
-    post(
-        session,
-        [Entry("earn/1", "direct", "earned", "minutes", "mint:TB:321204", account, 60, "2026-11")],
-        at=NOW,
-    )
+    earned = Entry(f"earn/{r}", "direct", "earned", "minutes", MINT, purse, 60, "2026-11")
+    post(session, [earned], at=NOW)
 
 
-def _hold_minutes(session: Session, number: int) -> None:
-    session.add(
-        PriceSplit(
-            work_order_id=f"W{number}",
-            elder_id="E1",
-            district_code=DISTRICT,
-            period="2026-11",
-            use_on=TODAY,
-            price_fen=0,
-            minutes=60,
-            sold={},
-            state="released",
-            at=NOW,
-        )
-    )
-    session.flush()
-    post(
-        session,
-        [
-            Entry(
-                f"use/{number}",
-                "direct",
-                "used",
-                "minutes",
-                "day:TB:E1:2026-11",
-                "mint:TB:321204",
-                60,
-                "2026-11",
-            )
-        ],
-        at=NOW,
-    )
+def _use_minutes(session: Session, r: int, number: int) -> None:
+    purse = f"day:TB:E{r}:2026-11"
+    used = Entry(f"use/{r}/{number}", "direct", "used", "minutes", purse, MINT, 60, "2026-11")
+    post(session, [used], at=NOW)
 
 
-def _a_month(session: Session, processes: int) -> None:
+def _a_month(session: Session, r: int, version: ServiceVersion, processes: int) -> None:
     """A month with captured visits, to be closed by all at once."""
-    version = a_service(session, price_fen=VISIT_PRICE)
     for n in range(20):
         on = TODAY - timedelta(days=n)
-        a_hold(session, id=f"W{n}", version=version, visit_on=on, vendor_id="V1")
+        a_hold(session, id=f"W{n}", elder_id=f"E{r}", version=version, visit_on=on, vendor_id="V1")
         work_order = session.get(WorkOrder, f"W{n}")
         a_visit(session, id=f"X{n}", work_order=work_order)
         work_order.state = "confirmed"
@@ -209,7 +184,7 @@ class _Ports:
     clock = FrozenClock(datetime(2026, 12, 2, 1, 0, tzinfo=UTC))
 
 
-def _close_worker(url: str, race: str, number: int, start: Any, answers: Any) -> None:
+def _close_worker(url: str, race: str, r: int, number: int, start: Any, answers: Any) -> None:
     engine = _engine(url)
     with Session(engine) as session:
         start.wait()
@@ -227,9 +202,9 @@ def _close_worker(url: str, race: str, number: int, start: Any, answers: Any) ->
     engine.dispose()
 
 
-RACES: dict[str, tuple[Callable[[Session, int], None], Any, frozenset[str]]] = {
+RACES: dict[str, tuple[Callable[..., None], Any, frozenset[str]]] = {
     "voucher": (_one_voucher, _hold_voucher, frozenset({"entitlement_too_small"})),
-    "minutes": (_last_minutes, _hold_minutes, frozenset({"entitlement_too_small"})),
+    "minutes": (_last_minutes, _use_minutes, frozenset({"entitlement_too_small"})),
     "capture": (_one_visit, _capture, frozenset({"wrong_state"})),
     "cancel": (_one_visit, _cancel_or_capture, frozenset({"wrong_state"})),
     "close": (_a_month, None, frozenset({"closed before"})),
@@ -237,18 +212,17 @@ RACES: dict[str, tuple[Callable[[Session, int], None], Any, frozenset[str]]] = {
 """Race -> how it is set up, what each process does, how the losers may be answered."""
 
 
-def run_race(url: str, race: str, processes: int) -> Counter[str]:
-    """Let ``processes`` race on an empty database; return how they ended. Raises on any fault."""
+def run_race(url: str, race: str, processes: int, r: int = 0) -> Counter[str]:
+    """Let ``processes`` race in round ``r``; return how they ended. Raises on any fault."""
     engine = _engine(url)
     prepare, _, refusals = RACES[race]
     with Session(engine) as session, transaction(session):
-        _city(session)
-        prepare(session, processes)
+        prepare(session, r, _city(session, r), processes)
     context = multiprocessing.get_context("fork")
     start, answers = context.Event(), context.Queue()
     target = _close_worker if race == "close" else _worker
     crowd = [
-        context.Process(target=target, args=(url, race, n, start, answers), daemon=True)
+        context.Process(target=target, args=(url, race, r, n, start, answers), daemon=True)
         for n in range(processes)
     ]
     for process in crowd:
@@ -281,9 +255,12 @@ def main() -> None:
     for race in races:
         began = time.perf_counter()
         total: Counter[str] = Counter()
-        for _ in range(options.rounds):
+        # A month can be closed once: that race needs a new database each round.
+        fresh = race == "close"
+        for batch in range(options.rounds if fresh else 1):
             with database(options.db) as url:
-                total += run_race(url, race, options.processes)
+                for r in range(1 if fresh else options.rounds):
+                    total += run_race(url, race, options.processes, batch + r)
         seconds = time.perf_counter() - began
         sys.stdout.write(
             f"{race} on {options.db}: {options.rounds} rounds of {options.processes} processes, "

@@ -39,7 +39,6 @@ def database(engine_name: str) -> Iterator[str]:
     name = f"nuanju_bench_{os.getpid()}"
     admin = create_engine(root, isolation_level="AUTOCOMMIT")
     with admin.connect() as c:
-        c.execute(text("ALTER SYSTEM SET max_connections = 300") if server else text("SELECT 1"))
         c.execute(text(f'CREATE DATABASE "{name}"'))
     url = root.set(database=name).render_as_string(hide_password=False)
     _create(url)
