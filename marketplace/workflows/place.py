@@ -295,6 +295,20 @@ def _dates(
     return [d for d in served if d <= until], shown
 
 
+def next_dates(request: OrderRequest, *, at: datetime) -> list[recurrence.Occurrence]:
+    """Return the next ten dates of a recurring order, and the holidays skipped between; else none."""
+    if request.rrule is None:
+        return []
+    row = {
+        "rrule": recurrence.check_rule(request.rrule),
+        "starts_on": request.starts_on,
+        "ends_on": request.ends_on,
+        "skip_holidays": request.skip_holidays,
+        "window_end_s": request.window_end_s,
+    }
+    return _dates(row, at, local(at).date())[1]
+
+
 def recurrence_of(row: Any) -> Recurrence:
     """Return the recurrence of an order's columns (a mapping)."""
     return Recurrence(

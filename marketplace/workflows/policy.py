@@ -242,7 +242,7 @@ TABLE: dict[Action, dict[Role, _May]] = {
     Action.LOAD: {B: _May(_in_district), SYS: _ALL},
     Action.GRANT: {B: _May(_in_district, not_own_entry=True), SYS: _ALL},
     Action.CLOSE_PERIOD: {B: _DISTRICT, SYS: _ALL},
-    Action.SEE_STATEMENT: {V: _VENDOR, S: _ALL, B: _ALL, A: _ALL, SYS: _ALL},
+    Action.SEE_STATEMENT: {V: _VENDOR, S: _DISTRICT, B: _DISTRICT, A: _DISTRICT, SYS: _ALL},
     Action.CONFIRM_STATEMENT: {V: _VENDOR},
     Action.CHECK_STATEMENT: {S: _DISTRICT},
     Action.APPROVE_STATEMENT: {B: _May(_in_district, not_own_entry=True)},

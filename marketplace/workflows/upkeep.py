@@ -25,6 +25,7 @@ from marketplace.orders import service as orders
 from marketplace.orders.states import State
 from marketplace.vouchers import service as vouchers
 from marketplace.workflows import accept, confirm, recur
+from marketplace.workflows.ledger import seal_ledger
 from marketplace.workflows.step import run_step
 from marketplace.workflows.visit import close
 from vendors import offers
@@ -45,6 +46,7 @@ class Kept:
     left_open: int
     delivered: int
     failed: int
+    sealed: int
 
 
 def upkeep(
@@ -71,7 +73,8 @@ def upkeep(
     left_open = did("close_left_open", close_left_open(session, ports).count)
     delivered, failed = deliver(session, ports)
     did("deliver", delivered)
-    return Kept(expired, made, confirmed, refused, ended, left_open, delivered, failed)
+    sealed = did("seal", sum(s.transfers for s in seal_ledger(session, ports)))
+    return Kept(expired, made, confirmed, refused, ended, left_open, delivered, failed, sealed)
 
 
 def _until_done(step: Callable[[], int], batch: int) -> int:

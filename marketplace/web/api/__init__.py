@@ -11,7 +11,7 @@ from typing import Any
 from apiflask import APIFlask
 from flask_limiter import Limiter
 
-from marketplace.web.api import days, orders, tokens, visits
+from marketplace.web.api import days, orders, periods, tokens, visits
 from marketplace.web.api.frame import KEY_HEADER
 
 PREFIX = "/api/v1/"
@@ -43,7 +43,7 @@ _REFUSALS = {
 
 def register(app: APIFlask) -> None:
     """Add the API to the application."""
-    for module in (tokens, orders, visits, days):
+    for module in (tokens, orders, visits, days, periods):
         app.register_blueprint(module.bp)
     limiter: Limiter = next(iter(app.extensions["limiter"]))
     endpoint = "api_tokens.create_token"
@@ -62,22 +62,22 @@ def finished(spec: dict[str, Any]) -> dict[str, Any]:
     spec["paths"] = {p: v for p, v in spec["paths"].items() if p.startswith(PREFIX)}
     spec.setdefault("components", {}).setdefault("schemas", {})["Problem"] = PROBLEM
     spec["info"]["description"] = __doc__
-    for methods in spec["paths"].values():
+    for path, methods in spec["paths"].items():
         for method, operation in methods.items():
             if isinstance(operation, dict) and "responses" in operation:
-                _finish_operation(method, operation)
+                _finish_operation(path, method, operation)
     return spec
 
 
-def _finish_operation(method: str, operation: dict[str, Any]) -> None:
+def _finish_operation(path: str, method: str, operation: dict[str, Any]) -> None:
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     for status, words in _REFUSALS.items():
         operation["responses"][status] = {"description": words, "content": problem}
-    is_sign_in = operation.get("operationId", "").endswith("create_token")
+    is_sign_in = path == f"{PREFIX}tokens"
     operation["security"] = [] if is_sign_in else [{"token": []}]
     if "requestBody" in operation:
         operation["requestBody"]["required"] = True
-    if method == "post" and not is_sign_in:
+    if method == "post" and not is_sign_in and not path.endswith("/preview"):
         operation.setdefault("parameters", []).append(
             {
                 "name": KEY_HEADER,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from pydantic import BaseModel, RootModel
 
 from marketplace.queries import orders as views
+from marketplace.queries import statements as statement_views
 from marketplace.workflows import (
     accept,
     assign,
@@ -16,6 +17,8 @@ from marketplace.workflows import (
     offer,
     place,
     recur,
+    reverse,
+    statements,
     substitute,
     visit,
 )
@@ -148,3 +151,54 @@ class ResolvedOut(RootModel[confirm.Resolved]):
 
 class DayPlannedOut(RootModel[assign.DayPlanned]):
     """What planning a day did."""
+
+
+class PreviewOut(BaseModel):
+    """Who would pay what, and the next dates; holidays that are skipped by date."""
+
+    elder_id: str
+    service_code: str
+    on: date
+    price_fen: int
+    own_fen: int
+    shares: list[dict[str, Any]]
+    left_after: dict[str, int]
+    expected: bool
+    next_dates: list[date]
+    holidays_skipped: dict[str, str]
+
+
+class ReversedOut(RootModel[reverse.Reversed]):
+    """What went back."""
+
+
+class ClosedOut(BaseModel):
+    """The districts' months that are closed."""
+
+    closed: list[dict[str, Any]]
+
+
+class StatementsOut(BaseModel):
+    """Statements, the newest month first."""
+
+    items: list[statement_views.StatementRow]
+
+
+class StatementOut(BaseModel):
+    """One statement with its lines; amounts in fen."""
+
+    statement_id: str
+    period: str
+    vendor_id: str
+    total_fen: int
+    payable_fen: int
+    own_fen: int
+    holdback_fen: int
+    by_programme: dict[str, int]
+    sha256: str
+    lines: list[dict[str, Any]]
+    signatures: list[dict[str, Any]]
+
+
+class SignedOut(RootModel[statements.Signed]):
+    """How far a statement has come."""

@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from marketplace.kernel.clock import Period
 from marketplace.orders.states import State
 from marketplace.visits.rules import Method
 from marketplace.web.api.types import (
@@ -34,9 +33,9 @@ from marketplace.web.api.types import (
     Workers,
 )
 from marketplace.workflows.accept import DECLINE_REASONS
+from marketplace.workflows.reverse import REASONS as REVERSE_REASONS
+from marketplace.workflows.statements import STEPS
 from marketplace.workflows.visit import INTERRUPT_REASONS
-
-__all__ = ["Period"]
 
 
 class SignIn(Body):
@@ -198,3 +197,29 @@ class PageQuery(Query):
 
     after: Cursor | None = None
     limit: Limit = 50
+
+
+class Reverse(Body):
+    """Why captured money goes back, and what a person found."""
+
+    reason: Literal[REVERSE_REASONS]  # type: ignore[valid-type]
+    finding: Annotated[Note, Field(min_length=1)]
+
+
+class ClosePeriod(Body):
+    """Which district's month is closed."""
+
+    district_code: Annotated[str, Field(pattern=r"^[0-9]{6}$")]
+
+
+class Sign(Body):
+    """Which step of a statement is signed, and a remark."""
+
+    step: Literal[STEPS]  # type: ignore[valid-type]
+    note: Note = ""
+
+
+class StatementQuery(Query):
+    """Of which month."""
+
+    period: Annotated[str, Field(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$")] | None = None
