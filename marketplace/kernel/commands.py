@@ -29,6 +29,12 @@ class CommandKey(Base):
     at: Mapped[datetime] = mapped_column(Instant, index=True)
 
 
+def content_sha256(command: str, content: dict[str, Any]) -> str:
+    """Return the hash by which a key's repeat is known to ask for the same."""
+    text = json.dumps([command, content], sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def once(
     session: Session,
     *,
@@ -45,9 +51,7 @@ def once(
     unique key until the first has committed or rolled back. Raises ``KeyReused`` when the key comes
     back with another command or other content. ``content`` and the answer are plain JSON values.
     """
-    digest = hashlib.sha256(
-        json.dumps([command, content], sort_keys=True, ensure_ascii=False, default=str).encode()
-    ).hexdigest()
+    digest = content_sha256(command, content)
     dialect = session.get_bind().dialect.name
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     claimed = session.execute(

@@ -113,7 +113,14 @@ def assign_day(
     takes the place of ``dispatch.solve``.
     """
     policy.require(actor, Action.PLAN_DAY)
-    first = answered(session, key=key, actor=actor, answer=DayPlanned)
+    first = answered(
+        session,
+        key=key,
+        actor=actor,
+        command="assign_day",
+        request=request,
+        answer=DayPlanned,
+    )
     if first is not None:
         return first
     started_at = ports.clock.now()

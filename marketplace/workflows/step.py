@@ -13,8 +13,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from marketplace.kernel.actor import Actor
-from marketplace.kernel.commands import CommandKey, once
+from marketplace.kernel.commands import CommandKey, content_sha256, once
 from marketplace.kernel.db import transaction
+from marketplace.kernel.errors import KeyReused
 from marketplace.kernel.ports import Ports
 
 A = TypeVar("A")
@@ -55,15 +56,53 @@ def run_step(
     return _adapter(answer).validate_python(stored)  # type: ignore[no-any-return]
 
 
-def answered(session: Session, *, key: str, actor: Actor, answer: type[A]) -> A | None:
+def answered(
+    session: Session, *, key: str, actor: Actor, command: str, request: Any, answer: type[A]
+) -> A | None:
     """Return the answer that a key was given before, or ``None``: for steps with long work ahead.
 
-    Whether the content is the same is asked when the step itself runs; a key is never reused.
+    Raises ``KeyReused`` where the key came with other content.
     """
     with transaction(session):
-        stored = session.scalar(
-            select(CommandKey.answer).where(
+        row = session.execute(
+            select(CommandKey.content_sha256, CommandKey.answer).where(
                 CommandKey.key == key, CommandKey.actor_id == actor.user_id
             )
-        )
-    return None if stored is None else _adapter(answer).validate_python(stored)
+        ).first()
+    if row is None:
+        return None
+    if row.content_sha256 != content_sha256(command, asdict(request)):
+        raise KeyReused(key=key, command=command)
+    return _adapter(answer).validate_python(row.answer)  # type: ignore[no-any-return]
+
+
+def remembered(
+    session: Session,
+    ports: Ports,
+    actor: Actor,
+    *,
+    key: str,
+    command: str,
+    request: Any,
+    answer: type[A],
+    run: Callable[[], A],
+) -> A:
+    """Give a step that may be repeated by its nature (it opens its own transaction) a command key.
+
+    The step runs first and its answer is kept after: killed between, the repeat runs it again, which
+    changes nothing, and keeps that answer.
+    """
+    first = answered(session, key=key, actor=actor, command=command, request=request, answer=answer)
+    if first is not None:
+        return first
+    result = run()
+    return run_step(
+        session,
+        ports,
+        actor,
+        key=key,
+        command=command,
+        request=request,
+        answer=answer,
+        run=lambda _: result,
+    )

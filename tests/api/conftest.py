@@ -47,6 +47,7 @@ ACCOUNTS = (
         town_code=world.TOWN,
     ),
     NewAccount(username="bureau", display_name="民政", role=Role.BUREAU, district_code=DISTRICT),
+    NewAccount(username="second", display_name="民政", role=Role.BUREAU, district_code=DISTRICT),
     NewAccount(username="auditor", display_name="审计", role=Role.AUDITOR),
 )
 

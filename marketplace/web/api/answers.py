@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from pydantic import BaseModel, RootModel
+from pydantic import BaseModel, ConfigDict, RootModel
 
 from marketplace.queries import orders as views
 from marketplace.queries import statements as statement_views
@@ -174,6 +174,8 @@ class ReversedOut(RootModel[reverse.Reversed]):
 
 class ClosedOut(BaseModel):
     """The districts' months that are closed."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     closed: list[dict[str, Any]]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from apiflask import APIBlueprint
@@ -19,6 +19,7 @@ from marketplace.workflows import place, reverse, settle, statements
 from marketplace.workflows.policy import About, Action, require, roles_of
 from marketplace.workflows.preview import preview_order
 from marketplace.workflows.reach import reach
+from marketplace.workflows.step import remembered
 
 bp = APIBlueprint("api_periods", __name__, url_prefix="/api/v1", tag="Money")
 
@@ -33,6 +34,24 @@ def _period(text: str) -> Period:
     if period is None or not 2000 <= period.year <= 2099 or str(period) != text:
         raise BadInput(field="period", value=text[:40], expected="a month such as 2026-11")
     return period
+
+
+@dataclass(frozen=True, slots=True)
+class _Close:
+    period: str
+    district_code: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Closed:
+    closed: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sign:
+    statement_id: str
+    step: str
+    note: str
 
 
 @bp.post("/orders/preview")
@@ -67,16 +86,28 @@ def reverse_visit(work_order_id: str, json_data: bodies.Reverse) -> Any:
 @for_action(Action.CLOSE_PERIOD)
 def close_period(period: str, json_data: bodies.ClosePeriod) -> Any:
     """Close a month of a district into statements; a closed one answers as the first time."""
-    command_key()
-    closed = settle.close_month(
+    asked = _Close(str(_period(period)), json_data.district_code)
+
+    def run() -> _Closed:
+        closed = settle.close_month(
+            session(),
+            ports(),
+            current_actor(),
+            period=_period(period),
+            district_code=json_data.district_code,
+        )
+        return _Closed([asdict(c) for c in closed])
+
+    return remembered(
         session(),
         ports(),
         current_actor(),
-        period=_period(period),
-        district_code=json_data.district_code,
+        key=command_key(),
+        command="close_month",
+        request=asked,
+        answer=_Closed,
+        run=run,
     )
-    hidden = {"closed_before"}
-    return {"closed": [{k: v for k, v in asdict(c).items() if k not in hidden} for c in closed]}
 
 
 @bp.get("/statements")
@@ -126,7 +157,14 @@ def get_statement(statement_id: str) -> Any:
 @allow(*_SIGNERS)
 def sign_statement(statement_id: str, json_data: bodies.Sign) -> Any:
     """Sign one step of a statement; the last one pays the vendor, a repeat changes nothing."""
-    command_key()
-    return statements.sign_statement(
-        session(), ports(), current_actor(), statement_id=statement_id, **json_data.model_dump()
+    asked = _Sign(statement_id, json_data.step, json_data.note)
+    return remembered(
+        session(),
+        ports(),
+        current_actor(),
+        key=command_key(),
+        command="sign_statement",
+        request=asked,
+        answer=statements.Signed,
+        run=lambda: statements.sign_statement(session(), ports(), current_actor(), **asdict(asked)),
     )
