@@ -11,21 +11,20 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import Executor
 from dataclasses import dataclass
-
-import numpy as np
+from typing import Any
 
 from dispatch.cost import share_cost
 from dispatch.engine.classes import Part, Split, may_serve, split_day
 from dispatch.engine.generation import PartSearch, PartState
 from dispatch.engine.known import plan_columns
+from dispatch.engine.slices import run_slices
 from dispatch.model import Plan, Problem
 
 SHARES = "vendor shares: only the shortfall that eligibility forces"
 FIRST_SLICE_S = 4.0
 MOST_SLICE_S = 120.0
-GRACE_S = 5.0
 
 Progress = Callable[[str], None]
 
@@ -88,7 +87,14 @@ def bound(
     if problem.vendor_share and problem.weights.vendor_share:
         relaxed.add(SHARES)
     jobs = _jobs(problem, split, plan)
-    _Run(jobs, begun + seconds, workers, executor, progress).run()
+
+    def report() -> None:
+        if progress is not None:
+            done = sum(job.done for job in jobs)
+            value = sum(job.value for job in jobs)
+            progress(f"{done} of {len(jobs)} parts closed, bound {value}")
+
+    run_slices(jobs, begun + seconds, workers, executor=executor, report=report)
     hopeless = problem.weights.unassigned * sum(problem.tasks[j].priority for j in split.hopeless)
     value = hopeless + share + sum(job.value for job in jobs)
     cost = None if plan is None else plan.totals.cost
@@ -136,17 +142,8 @@ def share_floor(problem: Problem) -> int:
 class _Job:
     """One part, what is known of it and how long it has been worked on."""
 
-    def __init__(
-        self,
-        part: Part,
-        crews: np.ndarray,
-        priorities: np.ndarray,
-        penalty: int,
-        state: PartState,
-        cost: int | None,
-    ) -> None:
-        self.part, self.crews, self.priorities, self.penalty = part, crews, priorities, penalty
-        self.state, self.cost = state, cost
+    def __init__(self, part: Part, state: PartState, cost: int | None) -> None:
+        self.part, self.state, self.cost = part, state, cost
         self.value, self.spent, self.slices, self.done = 0, 0.0, 0, False
 
     @property
@@ -161,13 +158,15 @@ class _Job:
         gap = size if self.cost is None else float(self.cost - self.value)
         return (0.0, -gap / (1.0 + self.spent))
 
-    def slice_s(self) -> float:
-        """Return the seconds to work next; they double, so that starting anew costs little."""
-        return min(MOST_SLICE_S, max(FIRST_SLICE_S, self.spent))
+    def work(self, left_s: float) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        """Return the next slice; slices double, so that starting anew costs little."""
+        seconds = min(left_s, MOST_SLICE_S, max(FIRST_SLICE_S, self.spent))
+        return price_part, (self.part, self.state, self.upper, seconds)
 
-    def take(self, state: PartState, value: int, more: bool, spent: float) -> None:
+    def take(self, result: tuple[PartState, int, bool, float]) -> None:
         """Keep what a slice has brought."""
-        self.state, self.value = state, max(self.value, value)
+        self.state, value, more, spent = result
+        self.value = max(self.value, value)
         self.spent, self.slices, self.done = self.spent + spent, self.slices + 1, not more
 
     def result(self) -> PartBound:
@@ -183,101 +182,20 @@ class _Job:
 
 
 def _jobs(problem: Problem, split: Split, plan: Plan | None) -> list[_Job]:
-    columns, costs = None, None
-    if plan is not None:
-        columns, costs = plan_columns(problem, split, plan)
-    jobs = []
-    for at, part in enumerate(split.parts):
-        tasks = [problem.tasks[j] for j in part.tasks]
-        state = PartState() if columns is None else PartState(columns=columns[at])
-        jobs.append(
-            _Job(
-                part,
-                np.array([task.crew for task in tasks]),
-                np.array([task.priority for task in tasks]),
-                problem.weights.unassigned,
-                state,
-                None if costs is None else int(costs[at]),
-            )
-        )
-    return jobs
+    if plan is None:
+        return [_Job(part, PartState(), None) for part in split.parts]
+    columns, costs = plan_columns(problem, split, plan)
+    return [
+        _Job(part, PartState(columns=columns[at]), int(costs[at]))
+        for at, part in enumerate(split.parts)
+    ]
 
 
 def price_part(
-    part: Part,
-    crews: np.ndarray,
-    priorities: np.ndarray,
-    penalty: int,
-    state: PartState,
-    upper: float,
-    seconds: float,
+    part: Part, state: PartState, upper: float, seconds: float
 ) -> tuple[PartState, int, bool, float]:
     """Work on one part for ``seconds``; return (state, bound, more to do?, seconds taken)."""
     begun = time.monotonic()
-    search = PartSearch(part, crews, priorities, penalty, state)
+    search = PartSearch(part, state)
     more = search.advance(begun + seconds, upper)
     return search.state(), search.bound, more, time.monotonic() - begun
-
-
-class _Run:
-    """Gives slices of time to the most urgent parts until all are done or the time is over."""
-
-    def __init__(
-        self,
-        jobs: list[_Job],
-        deadline: float,
-        workers: int,
-        executor: Executor | None,
-        progress: Progress | None,
-    ) -> None:
-        self.jobs, self.deadline, self.workers = jobs, deadline, max(1, workers)
-        self.executor, self.progress = executor, progress
-
-    def run(self) -> None:
-        if self.executor is not None:
-            self._spread(self.executor)
-        elif self.workers == 1 or len(self.jobs) < 2:
-            while (job := self._next(set())) is not None:
-                job.take(*price_part(*self._work(job)))
-                self._report()
-        else:
-            own = ProcessPoolExecutor(self.workers)
-            try:
-                self._spread(own)
-            finally:
-                own.shutdown(wait=False, cancel_futures=True)
-
-    def _work(self, job: _Job) -> tuple:
-        seconds = min(job.slice_s(), max(0.0, self.deadline - time.monotonic()))
-        return (job.part, job.crews, job.priorities, job.penalty, job.state, job.upper, seconds)
-
-    def _next(self, busy: set[int]) -> _Job | None:
-        if time.monotonic() >= self.deadline:
-            return None
-        open_jobs = [job for job in self.jobs if not job.done and id(job) not in busy]
-        return min(open_jobs, key=_Job.urgency, default=None)
-
-    def _spread(self, executor: Executor) -> None:
-        running: dict[Future, _Job] = {}
-        while True:
-            while len(running) < self.workers:
-                job = self._next({id(each) for each in running.values()})
-                if job is None:
-                    break
-                running[executor.submit(price_part, *self._work(job))] = job
-            if not running:
-                return
-            left = self.deadline + GRACE_S - time.monotonic()
-            ready, _ = wait(running, timeout=max(0.0, left), return_when=FIRST_COMPLETED)
-            if not ready:
-                # What is still being worked on keeps the bound it had.
-                return
-            for future in ready:
-                running.pop(future).take(*future.result())
-            self._report()
-
-    def _report(self) -> None:
-        if self.progress is not None:
-            done = sum(job.done for job in self.jobs)
-            value = sum(job.value for job in self.jobs)
-            self.progress(f"{done} of {len(self.jobs)} parts closed, bound {value}")

@@ -54,10 +54,16 @@ class ShiftClass:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Tasks (by number, ascending) and the classes that may serve them, joined by eligibility."""
+    """Tasks (by number, ascending) and the classes that may serve them, joined by eligibility.
+
+    ``crews[i]`` must come to task i, or ``penalty`` x ``priorities[i]`` is paid.
+    """
 
     tasks: Array
     classes: tuple[ShiftClass, ...]
+    crews: Array
+    priorities: Array
+    penalty: int
 
 
 @dataclass(slots=True)
@@ -292,7 +298,16 @@ class _Splitter:
         split = Split(relaxed=self.relaxed)
         for key, mine in members.items():
             if key in inside:
-                split.parts.append(Part(np.array(mine, np.int64), tuple(inside[key])))
+                tasks = [self.problem.tasks[j] for j in mine]
+                split.parts.append(
+                    Part(
+                        tasks=np.array(mine, np.int64),
+                        classes=tuple(inside[key]),
+                        crews=np.array([task.crew for task in tasks], np.int64),
+                        priorities=np.array([task.priority for task in tasks], np.int64),
+                        penalty=self.problem.weights.unassigned,
+                    )
+                )
             else:
                 split.hopeless.extend(mine)
         split.parts.sort(key=lambda part: -len(part.tasks))

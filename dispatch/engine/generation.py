@@ -14,35 +14,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from dispatch.engine.classes import Part, ShiftClass
-from dispatch.engine.completion import completion_floor
+from dispatch.engine.classes import Part
 from dispatch.engine.master import Column, Master, Prices, violated_triples
-from dispatch.engine.memory import ClassMemory
-from dispatch.engine.network import Net, Pool, make_pool
-from dispatch.engine.pricing import best_labels, cheapest_routes, trace
+from dispatch.engine.priced import HEAVY_LABELS, Path, PricedClass
 
-NEIGHBOURS = 8
-NEAR_ARCS = 14
-MOST_STEP_S = 240
-LEAST_STEP_S = 20
 PULL = 0.7
 CLOSE = 1e-5
 NEAR_END = 3e-4
-LIGHT_LABELS = 2_000
-HEAVY_LABELS = 20_000
-ALL = 1 << 40
 NOWHERE = -(1 << 60)
-
-_pools: dict[int, Pool] = {}
-
-
-def _pool(words: int) -> Pool:
-    """Return this process's label buffers, wide enough for ``words``."""
-    wide = max(4, words)
-    if wide not in _pools:
-        _pools.clear()
-        _pools[wide] = make_pool(words=wide)
-    return _pools[wide]
 
 
 @dataclass(slots=True)
@@ -55,156 +34,25 @@ class Leaf:
     centre: Prices | None = None
     pseudo: float = NOWHERE
     stuck: bool = False
-    branched: bool = False
 
 
 @dataclass(slots=True)
 class PartState:
     """All that a later job needs to go on where this one stopped."""
 
-    columns: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)
+    columns: list[tuple[int, Path]] = field(default_factory=list)
     near: list[np.ndarray] | None = None
     cuts: list[tuple[int, ...]] = field(default_factory=list)
     leaves: list[Leaf] = field(default_factory=lambda: [Leaf()])
     rounds: int = 0
 
 
-class PricedClass:
-    """A class with its memory and what its pricing needs again and again."""
-
-    def __init__(self, shift_class: ShiftClass, row_of: dict[int, int], near: np.ndarray | None):
-        self.net: Net = shift_class.net
-        self.size = shift_class.size
-        self.rows = np.array([row_of[int(j)] for j in shift_class.tasks], np.int64)
-        self.memory = ClassMemory(self.net, self.rows, NEIGHBOURS)
-        if near is not None:
-            self.memory.near = near
-        self._feasible, shortest = _arcs(self.net)
-        self.step = min(shortest, MOST_STEP_S)
-        if self.step < LEAST_STEP_S:
-            self.step = 0
-        self._all_near = _packed(self._feasible, None)
-        # A class is light when its last exact pricing took few labels: then it needs no quick one.
-        self.light = len(self.rows) <= 8
-
-    def visit(self, prices: Prices) -> np.ndarray:
-        """Return the cost of a visit at each node: toll less price."""
-        visit = self.net.toll.copy()
-        visit[: len(self.rows)] -= prices.task[self.rows]
-        return visit
-
-    def quick(self, prices: Prices, most: int) -> tuple[float, list[tuple[int, ...]]]:
-        """Return (least found, paths below 0, cheapest first): fast, and no bound."""
-        visit = self.visit(prices)
-        memory = self.memory.compiled(prices.cut)
-        memory = memory._replace(keep=np.full_like(memory.keep, ~np.uint64(0)))
-        near = self._all_near
-        if len(visit) > NEAR_ARCS:
-            near = _packed(self._feasible, self._promise(prices))
-        pool = _pool(memory.keep.shape[1])
-        least, _, settled, _ = cheapest_routes(
-            self.net, memory, visit, near, np.zeros((0, 0)), self.step, 0.0, False, pool, ALL
-        )
-        return least, self._paths(pool, settled, most, 3)
-
-    def exact(
-        self, prices: Prices, known: float, most: int, *, labels: int = ALL, per_node: int = 3
-    ) -> tuple[float, list[tuple[int, ...]], bool]:
-        """Return (no ng-route costs less, paths below ``known``, whether ``labels`` sufficed).
-
-        Where they did not, the first is what the floor alone says, which is valid too.
-        """
-        visit = self.visit(prices)
-        floor = np.zeros((0, 0))
-        weak = -float(np.maximum(-visit, 0.0).sum())
-        if self.step:
-            floor, least = completion_floor(self.net, visit, self.step)
-            # Cut prices only make routes dearer, so the floor without them holds with them.
-            weak = max(weak, least)
-        if weak >= known:
-            return known, [], True
-        memory = self.memory.compiled(prices.cut)
-        pool = _pool(memory.keep.shape[1])
-        least, used, settled, complete = cheapest_routes(
-            self.net, memory, visit, self._all_near, floor, self.step, known, True, pool, labels
-        )
-        self.light = complete and used <= LIGHT_LABELS
-        paths = self._paths(pool, settled, most, per_node) if least < known else []
-        return (least if complete else weak), paths, complete
-
-    def cost(self, path: Sequence[int]) -> int:
-        """Return the cost of travel and tolls along a path of nodes."""
-        net = self.net
-        seconds = net.out[path[0]] + net.back[path[-1]]
-        seconds += net.travel[list(path[:-1]), list(path[1:])].sum()
-        return int(seconds) * net.per_second + int(net.toll[list(path)].sum())
-
-    def column(self, number: int, path: Sequence[int]) -> Column:
-        """Return the column of a path; ``number`` is this class's in its part."""
-        rows = tuple(int(self.rows[j]) for j in path if j < len(self.rows))
-        return Column(number, tuple(path), self.cost(path), rows)
-
-    def _paths(self, pool: Pool, settled: np.ndarray, most: int, per_node: int) -> list:
-        _, labels = best_labels(self.net, pool, settled, per_node, 0.0)
-        nodes = np.zeros(1024, np.int64)
-        seen: set[tuple[int, ...]] = set()
-        paths: list[tuple[int, ...]] = []
-        for label in labels[: 3 * most]:
-            path = tuple(int(x) for x in nodes[: trace(pool, label, nodes)])
-            key = tuple(sorted(x for x in path if x < len(self.rows)))
-            if key not in seen:
-                seen.add(key)
-                paths.append(path)
-                if len(paths) == most:
-                    break
-        return paths
-
-    def _promise(self, prices: Prices) -> np.ndarray:
-        """Return a score of each arc, small is promising: travel less most of the price there."""
-        gain = np.zeros(len(self.net.out))
-        gain[: len(self.rows)] = 0.6 * prices.task[self.rows]
-        return self.net.per_second * self.net.travel - gain[None, :]
-
-
-def _arcs(net: Net) -> tuple[np.ndarray, int]:
-    """Return (which arcs can be driven, last row from the base; shortest task-to-task time)."""
-    n, m = len(net.out), net.tasks
-    opens = net.opens[net.window_from[:-1]]
-    closes = net.closes[net.window_from[1:] - 1]
-    reach = opens[:, None] + net.service[:, None] + net.travel
-    feasible = np.ones((n + 1, n), bool)
-    feasible[:n] = reach <= closes[None, :]
-    np.fill_diagonal(feasible[:n], False)
-    between = feasible[:m, :m]
-    step = (net.service[:m, None] + net.travel[:m, :m])[between]
-    return feasible, int(step.min()) if len(step) else MOST_STEP_S
-
-
-def _packed(feasible: np.ndarray, score: np.ndarray | None) -> np.ndarray:
-    """Return successors a row, ended by -1; all of them, or the best `NEAR_ARCS` by ``score``."""
-    rows, n = feasible.shape
-    packed = np.full((rows, n + 1), -1, np.int64)
-    for i in range(rows):
-        able = np.flatnonzero(feasible[i])
-        if score is not None and i < n and len(able) > NEAR_ARCS:
-            able = able[np.argpartition(score[i, able], NEAR_ARCS)[:NEAR_ARCS]]
-        packed[i, : len(able)] = able
-    return packed
-
-
 class PartSearch:
     """The column generation of one part; `advance` it until closed, stuck or out of time."""
 
-    def __init__(
-        self,
-        part: Part,
-        crews: np.ndarray,
-        priorities: np.ndarray,
-        penalty: int,
-        state: PartState | None = None,
-    ) -> None:
-        """``crews`` and ``priorities`` are those of ``part.tasks``, ``penalty`` the weight."""
-        self.part, self.crews, self.priorities, self.penalty = part, crews, priorities, penalty
+    def __init__(self, part: Part, state: PartState | None = None) -> None:
+        self.part = part
+        self.crews, self.priorities, self.penalty = part.crews, part.priorities, part.penalty
         state = state or PartState()
         row_of = {int(j): row for row, j in enumerate(part.tasks)}
         near = state.near or [None] * len(part.classes)
@@ -214,17 +62,14 @@ class PartSearch:
         self.sizes = np.array([each.size for each in self.classes])
         self.leaves = state.leaves
         self.rounds = state.rounds
-        self._known: set[tuple[int, tuple[int, ...]]] = set()
-        self.master = self._new_master()
+        self._known: set[tuple[int, Path]] = set()
+        self.master = Master(self.crews, self.priorities, self.penalty, self.sizes.tolist())
         for number, path in state.columns:
             self.add(number, path)
         for rows in state.cuts:
             self._add_cut(rows)
         if state.columns and self.leaves[0].centre is None:
             self.leaves[0].centre = self._first_prices()
-
-    def _new_master(self) -> Master:
-        return Master(self.crews, self.priorities, self.penalty, list(self.sizes))
 
     @property
     def bound(self) -> int:
@@ -375,9 +220,7 @@ class PartSearch:
         leaf.pseudo = leaf.bound
         return added
 
-    def _take(
-        self, number: int, paths: Iterable[tuple[int, ...]], prices: Prices, duals: np.ndarray
-    ) -> int:
+    def _take(self, number: int, paths: Iterable[Path], prices: Prices, duals: np.ndarray) -> int:
         """Add the paths that the master would use at its own prices."""
         priced, added = self.classes[number], 0
         for path in paths:

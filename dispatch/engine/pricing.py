@@ -347,18 +347,19 @@ def _dominated(pool, memory, base, count, cost, time, on, units, age, mem, stric
 
 
 @njit(cache=True, nogil=True)
-def trace(pool, x, nodes):
-    """Write the nodes of label x's route, in order, into ``nodes``; return how many."""
+def trace(pool, label):
+    """Return the nodes of the label's route, in order."""
     count = 0
-    y = x
-    while y >= 0:
+    x = label
+    while x >= 0:
         count += 1
-        y = pool.before[y]
-    y = x
+        x = pool.before[x]
+    nodes = np.empty(count, np.int64)
+    x = label
     for k in range(count - 1, -1, -1):
-        nodes[k] = pool.node[y]
-        y = pool.before[y]
-    return count
+        nodes[k] = pool.node[x]
+        x = pool.before[x]
+    return nodes
 
 
 @njit(cache=True, nogil=True)

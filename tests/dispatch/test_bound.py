@@ -9,23 +9,12 @@ import numpy as np
 import pytest
 
 from dispatch.bound import bound
-from dispatch.engine import generation
+from dispatch.engine import generation, priced
 from dispatch.engine.classes import split_day
 from dispatch.engine.generation import PartSearch, PartState
 from dispatch.model import Places
 from tests.dispatch.days import meal_day, plain_day
 from tests.dispatch.exhaustive import cheapest, plan_of, random_problem
-
-
-def _search(problem, part, state=None):
-    tasks = [problem.tasks[j] for j in part.tasks]
-    return PartSearch(
-        part,
-        np.array([task.crew for task in tasks]),
-        np.array([task.priority for task in tasks]),
-        problem.weights.unassigned,
-        state,
-    )
 
 
 @pytest.mark.parametrize("seed", range(1_000, 1_060))
@@ -93,7 +82,7 @@ def test_the_bound_holds_whenever_the_search_is_stopped(monkeypatch):
             for part in split.parts:
                 clock = iter(range(10_000))
                 monkeypatch.setattr(generation.time, "monotonic", lambda clock=clock: next(clock))
-                search = _search(problem, part)
+                search = PartSearch(part)
                 search.advance(looks_at_the_clock)
                 total += search.bound
             assert total <= least
@@ -106,13 +95,13 @@ def test_the_bound_holds_whenever_the_search_is_stopped(monkeypatch):
 def test_a_search_goes_on_where_another_stopped(monkeypatch):
     problem = plain_day(np.random.default_rng(3), tasks=40, caregivers=6)
     for part in split_day(problem).parts[:1]:
-        whole = _search(problem, part)
+        whole = PartSearch(part)
         whole.advance(np.inf)
         state = PartState()
         for _ in range(200):
             clock = iter(range(10_000))
             monkeypatch.setattr(generation.time, "monotonic", lambda clock=clock: next(clock))
-            search = _search(problem, part, state)
+            search = PartSearch(part, state)
             if not search.advance(60):
                 break
             state = search.state()
@@ -153,7 +142,7 @@ def test_an_empty_day_is_bounded_by_nothing():
 
 def _falsified(kind):
     """Return a pricing that errs on the bold side, as a mistake in it would."""
-    true_exact = generation.PricedClass.exact
+    true_exact = priced.PricedClass.exact
 
     def exact(self, prices, known, most, **options):
         least, paths, complete = true_exact(self, prices, known, most, **options)
@@ -167,7 +156,7 @@ def _falsified(kind):
 @pytest.mark.parametrize("kind", ["misses the best", "sees nothing"])
 def test_a_pricing_that_errs_is_found_out(kind, monkeypatch):
     """The tests above would fail on a pricing that overlooks routes: mutation, by hand."""
-    monkeypatch.setattr(generation.PricedClass, "exact", _falsified(kind))
+    monkeypatch.setattr(priced.PricedClass, "exact", _falsified(kind))
     above = 0
     for seed in range(40):
         problem = plain_day(np.random.default_rng(seed), tasks=5)

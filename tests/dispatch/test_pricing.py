@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from dispatch.engine.classes import split_day
-from dispatch.engine.generation import PricedClass
 from dispatch.engine.master import Prices
+from dispatch.engine.priced import PricedClass
 from tests.dispatch.days import meal_day, plain_day
 
 
@@ -110,10 +110,10 @@ def test_cuts_are_paid_for_once_a_pair(seed):
 @pytest.mark.parametrize("seed", range(6))
 def test_labels_that_overflow_leave_a_weaker_bound(seed, monkeypatch):
     rng = np.random.default_rng(300 + seed)
-    from dispatch.engine import generation
+    from dispatch.engine import priced as module
     from dispatch.engine.network import make_pool
 
-    monkeypatch.setattr(generation, "_pool", lambda words: make_pool(4, 64, max(4, words)))
+    monkeypatch.setattr(module, "_pool", lambda words: make_pool(4, 64, max(4, words)))
     overflowed = 0
     for _ in range(6):
         for rows, priced in _priced(plain_day(rng, tasks=8, caregivers=1, span_deg=0.01)):
