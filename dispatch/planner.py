@@ -20,7 +20,7 @@ from dispatch.candidates import LADDER, Candidates, eligible
 from dispatch.check import Violation, check, check_routes
 from dispatch.cost import totals_of
 from dispatch.engine.block import COLD, Budget, Found, search_block
-from dispatch.engine.pieces import LARGEST, Piece, divide, packed, schedule_rounds
+from dispatch.engine.pieces import LARGEST, Piece, divide, grouped, packed, schedule_rounds
 from dispatch.engine.rota import Rota
 from dispatch.engine.routes import routes_of
 from dispatch.engine.shares import share_goals
@@ -103,6 +103,7 @@ class _Planner:
         self.seconds = 0.0 if iterations is not None else float(seconds)
         self.progress, self.should_stop = progress, should_stop
         self.began = time.perf_counter()
+        self.blocks: dict[int, Block] = {}
 
     def run(self, start: Plan | None, executor: Executor | None) -> Plan:
         if not is_compiled():
@@ -113,7 +114,7 @@ class _Planner:
         self.candidates = eligible(self.problem)
         self.whole = Whole(self.problem, self.candidates, Travel.of(self.problem))
         best = self._first_plan(start)
-        parts = self.candidates.parts(len(self.problem.caregivers))
+        parts = grouped(self.candidates.parts(len(self.problem.caregivers)))
         if parts:
             rota = Rota.of(self.problem, self.candidates, start)
             self._search(parts, rota, executor)
@@ -245,9 +246,16 @@ class _Planner:
         self, piece: Piece, rota: Rota, turn: int
     ) -> tuple[Block, tuple[int, ...], dict[int, Array], dict[int, int]]:
         """Return the block of a piece, its seeds, and the days and starts that it begins with."""
-        block = self.whole.cut(
-            piece.caregivers, piece.tasks, share_goal=piece.share_goal, frozen=piece.frozen
-        )
+        # A piece that is cut the same way in every round is cut once.
+        block = self.blocks.get(int(piece.tasks[0])) if piece.frozen is None else None
+        if block is None:
+            block = self.whole.cut(
+                piece.caregivers, piece.tasks, share_goal=piece.share_goal, frozen=piece.frozen
+            )
+            if piece.frozen is None:
+                self.blocks[int(piece.tasks[0])] = block
+        elif piece.share_goal is not None:
+            block = replace(block, facts=block.facts._replace(share_goal=piece.share_goal))
         days = {who: rota.days[who] for who in piece.caregivers.tolist() if who in rota.days}
         starts = {task: rota.starts[task] for task in piece.tasks.tolist() if task in rota.starts}
         return block, (self.seed, turn, int(piece.tasks[0])), days, starts

@@ -18,7 +18,10 @@ PIECE = 500
 """Tasks of a piece of a larger part."""
 ROUNDS = 8
 """How often the borders between pieces are drawn anew."""
-MOST_CELLS = 4_000
+SHARE_ROUNDS = 4
+"""Rounds where only the vendors' shares ask for more than one."""
+SMALL = 200
+"""Parts of fewer tasks are searched together, so that less time goes into getting ready."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,21 @@ class Piece:
     share_goal: Array | None = None
 
 
+def grouped(parts: Sequence[tuple[Array, Array]]) -> list[tuple[Array, Array]]:
+    """Return the parts with the small ones put together, largest first; numbers ascend in each."""
+    small = [part for part in parts if len(part[1]) < SMALL]
+    result = [part for part in parts if len(part[1]) >= SMALL]
+    weights = [len(tasks) for _, tasks in small]
+    for members in packed(weights, math.ceil(sum(weights) / SMALL)):
+        result.append(
+            (
+                np.sort(np.concatenate([small[at][0] for at in members])),
+                np.sort(np.concatenate([small[at][1] for at in members])),
+            )
+        )
+    return sorted(result, key=lambda part: -len(part[1]))
+
+
 def schedule_rounds(parts: Sequence[tuple[Array, Array]], again: bool) -> list[list[int]]:
     """Return for each round the parts that are searched in it.
 
@@ -42,8 +60,8 @@ def schedule_rounds(parts: Sequence[tuple[Array, Array]], again: bool) -> list[l
     are equally long.
     """
     large = [at for at, (_, tasks) in enumerate(parts) if len(tasks) > LARGEST]
-    if not large and not again:
-        return [list(range(len(parts)))]
+    if not large:
+        return [list(range(len(parts)))] * (SHARE_ROUNDS if again else 1)
     rounds: list[list[int]] = [list(large) for _ in range(ROUNDS)]
     small = [at for at in range(len(parts)) if len(parts[at][1]) <= LARGEST]
     if again:
