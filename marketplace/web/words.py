@@ -263,6 +263,51 @@ def unit_word(unit: str) -> str:
     return unit if is_chinese() else str(UNITS.get(unit, unit))
 
 
+ACCOUNTS: dict[str, Any] = {
+    "treasury": _l("Treasury"),
+    "budget": _l("Budget"),
+    "fund": _l("Fund behind the hours"),
+    "mint": _l("Hours granted"),
+    "outside": _l("Outside payer"),
+    "entitlement": _l("The elder's grant"),
+    "ent": _l("The elder's grant"),
+    "day": _l("The day's part of a grant"),
+    "owed": _l("The elder's own money"),
+    "promised": _l("Held for who serves"),
+    "served": _l("Hours given"),
+    "due": _l("Due to the vendor"),
+    "bank": _l("Bank"),
+    "gift": _l("Charity"),
+}
+"""First part of a ledger account's id -> what it stands for."""
+
+
+def account_word(account: str) -> str:
+    """Return what a ledger account stands for, with its programme where it names one."""
+    kind, _colon, rest = account.partition(":")
+    parts = [p for p in rest.split(":") if p in PAYERS or p.partition("-")[0] in PAYERS]
+    word = str(ACCOUNTS.get(kind, kind))
+    programmes = [programme_word(p) for p in parts if p != "OWN"]
+    return f"{word} · {programmes[0]}" if programmes else word
+
+
+ENTRY_KINDS: dict[str, Any] = {
+    "pending": _l("Held"),
+    "post": _l("Taken"),
+    "void": _l("Given back"),
+    "expire": _l("Lapsed in the ledger"),
+    "direct": _l("Moved"),
+    "reversal": _l("Reversed"),
+}
+
+CHECKS: dict[str, Any] = {
+    "shares_make_the_price": _l("The shares add up to the price"),
+    "resolved_once": _l("Each hold was resolved once"),
+    "not_more_than_the_price": _l("No more was taken than the price"),
+    "line_adds_up": _l("The line adds up to its total"),
+    "no_overlap": _l("The helper was nowhere else meanwhile"),
+}
+
 MONEY_STATES: dict[str, Any] = {
     "expected": _l("Promised: held when the month's grants are out."),
     "held": _l("Held: nothing is taken before the visit."),

@@ -25,9 +25,18 @@ class Seen:
 
 def see_work_order(session: Session, actor: Actor, work_order_id: str) -> Seen:
     """Return what the actor sees of a work order; raises ``NotFound`` or ``NotAllowed``."""
+    return _see(session, actor, work_order_id, Action.SEE_WORK_ORDER)
+
+
+def see_money(session: Session, actor: Actor, work_order_id: str) -> Seen:
+    """Return what the actor sees of a work order's money; raises ``NotFound`` or ``NotAllowed``."""
+    return _see(session, actor, work_order_id, Action.SEE_MONEY)
+
+
+def _see(session: Session, actor: Actor, work_order_id: str, action: Action) -> Seen:
     row = orders.work_order(session, work_order_id)
     about = subjects.about_work_order(session, actor, row)
-    policy.require(actor, Action.SEE_WORK_ORDER, about)
+    policy.require(actor, action, about)
     accepted = subjects.is_accepted(row.state)
     return Seen(
         fields=policy.fields(actor, powers=about.powers, accepted=accepted),

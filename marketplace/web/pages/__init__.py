@@ -11,15 +11,20 @@ from marketplace.web.pages import (
     elder,
     frame,
     hotline,
+    live,
+    money,
     ordering,
     session,
     vendor,
     work,
 )
 
+_DESKS = (session, ordering, elder, work, hotline, vendor, caregiver, bureau, money, live)
+
 
 def register(app: APIFlask, db: SQLAlchemy) -> None:
     """Add the pages to the application."""
     frame.register(app)
-    for module in (session, bureau, ordering, elder, vendor, work, caregiver, hotline):
-        app.register_blueprint(module.bp)
+    live.register(app)
+    for desk in _DESKS:
+        app.register_blueprint(desk.bp)

@@ -17,6 +17,8 @@ from marketplace.kernel.clock import second_of
 from marketplace.web.formats import cny, is_chinese, now, today_here, yuan
 from marketplace.web.words import (
     CHANNELS,
+    CHECKS,
+    ENTRY_KINDS,
     MONEY_STATES,
     ROLES,
     STATES,
@@ -29,12 +31,13 @@ from marketplace.web.words import (
 
 _PLAN = ("bureau.plan_page", _l("Plan"))
 _SERVICES = ("ordering.storefront", _l("Services"))
+_MONEY = ("money.money_page", _l("Money"))
 _TODAY = ("bureau.today_page", _l("Today"))
 
 NAV: dict[Role, list[tuple[str, Any]]] = {
-    Role.BUREAU: [_TODAY, _PLAN],
+    Role.BUREAU: [_TODAY, _PLAN, _MONEY],
     Role.STREET: [_TODAY, _PLAN],
-    Role.AUDITOR: [_TODAY, _PLAN],
+    Role.AUDITOR: [_MONEY, _TODAY, _PLAN],
     Role.VENDOR: [("vendor.today_page", _l("Today"))],
     Role.HOTLINE: [("hotline.console", _l("Console")), _SERVICES, _PLAN],
     Role.COMMUNITY: [_SERVICES],
@@ -44,7 +47,7 @@ NAV: dict[Role, list[tuple[str, Any]]] = {
 HOME: dict[Role, str] = {
     Role.BUREAU: "bureau.today_page",
     Role.STREET: "bureau.today_page",
-    Role.AUDITOR: "bureau.today_page",
+    Role.AUDITOR: "money.money_page",
     Role.VENDOR: "vendor.today_page",
     Role.ELDER: "elder.home",
     Role.FAMILY: "elder.home",
@@ -144,6 +147,8 @@ def _frame() -> dict[str, Any]:
         "proof_word": proof_word,
         "channel_word": lambda code: CHANNELS.get(code, code),
         "money_state_word": MONEY_STATES.__getitem__,
+        "entry_word": ENTRY_KINDS.__getitem__,
+        "check_word": CHECKS.__getitem__,
         "money": yuan if role in (None, Role.ELDER, Role.FAMILY) else cny,
         "now_s": second_of(today_here(), now()),
         "endpoints": current_app.view_functions,

@@ -1,0 +1,60 @@
+"""Live screens: what one desk does is told to the others, which then ask for their parts again.
+
+A message carries no facts, only that something changed: loss is harmless, and nobody hears of what
+they may not see. A stream ends by itself after a minute, so that it never holds a thread for long;
+the browser opens the next one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from apiflask import APIBlueprint, APIFlask
+from flask import Response, current_app, request
+
+from marketplace.accounts.models import STAFF
+from marketplace.kernel.ports import LiveFeed
+from marketplace.web.auth import allow
+from marketplace.web.pages.frame import session
+
+bp = APIBlueprint("live", __name__, enable_openapi=False)
+
+TOPIC = "desks"
+STREAM_S = 55.0
+_QUIET = frozenset({"session.look", "security.login", "security.logout", "ordering.check"})
+
+
+@bp.get("/live")
+@allow(*STAFF)
+def stream() -> Response:
+    """Send an event whenever something changed, a comment every 15 seconds else."""
+    feed: LiveFeed = current_app.extensions["ports"].live
+    # The account was read to open the door; a stream must not keep a database connection.
+    session().remove()
+    return Response(
+        _events(feed),
+        mimetype="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+def _events(feed: LiveFeed) -> Iterator[str]:
+    until = time.monotonic() + STREAM_S
+    with feed.subscribe(TOPIC) as heard:
+        yield "retry: 1000\n\n"
+        while time.monotonic() < until:
+            message = heard.get(min(15.0, max(0.1, until - time.monotonic())))
+            yield "event: changed\ndata: 1\n\n" if message is not None else ": quiet\n\n"
+
+
+def register(app: APIFlask) -> None:
+    """Tell the desks after each request that wrote something."""
+
+    @app.after_request
+    def _tell(response: Response) -> Response:
+        wrote = request.method not in {"GET", "HEAD", "OPTIONS"} and response.status_code < 400
+        if wrote and request.endpoint not in _QUIET:
+            feed: LiveFeed = current_app.extensions["ports"].live
+            feed.publish(TOPIC, {"changed": True})
+        return response

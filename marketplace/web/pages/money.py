@@ -1,0 +1,66 @@
+"""Statements, and any fen walked back to the visit: civil affairs and the auditor, read only."""
+
+from __future__ import annotations
+
+from apiflask import APIBlueprint
+from flask import render_template, request
+
+from marketplace.kernel.actor import Role
+from marketplace.queries import trace as traces
+from marketplace.queries.work_page import work_page
+from marketplace.web.auth import allow, current_actor
+from marketplace.web.map_shapes import district_names
+from marketplace.web.pages.frame import session
+from marketplace.web.words import account_word, pay_lines
+from marketplace.workflows.policy import Action, scope
+from marketplace.workflows.see import see_money
+
+bp = APIBlueprint("money", __name__, enable_openapi=False)
+
+
+@bp.get("/money")
+@allow(Role.BUREAU, Role.AUDITOR)
+def money_page() -> str:
+    """List the statements and the money taken last: where a walk begins."""
+    reach = scope(current_actor(), Action.SEE_MONEY)
+    return render_template(
+        "money.html",
+        statements=traces.statements(session(), reach),
+        latest=traces.latest_money(session(), reach),
+        names=district_names(),
+    )
+
+
+@bp.get("/money/<statement_id>")
+@allow(Role.BUREAU, Role.AUDITOR)
+def statement_page(statement_id: str) -> str:
+    """Show a statement's lines, each a way to its visit."""
+    reach = scope(current_actor(), Action.SEE_MONEY)
+    offset = max(request.args.get("from", 0, type=int), 0)
+    lines = traces.statement_lines(session(), reach, statement_id, offset=offset)
+    known = {s.id: s for s in traces.statements(session(), reach, limit=10_000)}
+    return render_template(
+        "statement.html",
+        statement=known.get(statement_id),
+        lines=lines,
+        offset=offset,
+        page=traces.PAGE,
+        names=district_names(),
+    )
+
+
+@bp.get("/trace/<work_order_id>")
+@allow(Role.BUREAU, Role.AUDITOR)
+def trace_page(work_order_id: str) -> str:
+    """Walk a work order's money back: line, split, ledger, visit; what was checked again stands beside."""
+    seen = see_money(session(), current_actor(), work_order_id)
+    work = work_page(session(), work_order_id)
+    return render_template(
+        "trace.html",
+        work=work,
+        shown=seen.fields,
+        walk=traces.trace(session(), work_order_id),
+        lines=pay_lines(work.shares, {}),
+        account_word=account_word,
+        names=district_names(),
+    )
