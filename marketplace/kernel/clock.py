@@ -26,6 +26,16 @@ class SystemClock:
         return datetime.now(UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class ShiftedClock:
+    """The machine's time moved by a constant: a demonstration's day goes on whatever the date."""
+
+    shift: timedelta
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.shift
+
+
 @dataclass
 class FrozenClock:
     """A clock that stands still until it is moved."""

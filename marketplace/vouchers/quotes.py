@@ -52,7 +52,6 @@ class DayPurse:
     account_id: str
     entitlement_id: str
     amount: int
-    is_open: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +106,16 @@ class _Purse:
     expected: bool
     days: dict[date, int] = field(default_factory=dict)
     open_days: set[date] = field(default_factory=set)
+    opened_with: dict[date, int] = field(default_factory=dict)
+
+    def use_day(self, on: date, amount: int) -> None:
+        """Use what one day may take; the first use sets the day's whole amount aside."""
+        if on not in self.days:
+            tier = self.terms.tier(self.tier)
+            self.days[on] = min(tier.per_item_fen * self.terms.items_per_day, self.left)
+            self.left -= self.days[on]
+            self.opened_with[on] = self.days[on]
+        self.days[on] -= amount
 
 
 def quote(
@@ -253,23 +262,11 @@ def _take(purse: _Purse, share: Share, on: date) -> list[DayPurse]:
     if not purse.terms.items_per_day:
         purse.left -= amount
         return []
-    opened = []
-    if on not in purse.days:
-        tier = purse.terms.tier(purse.tier)
-        purse.days[on] = min(tier.per_item_fen * purse.terms.items_per_day, purse.left)
-        purse.left -= purse.days[on]
-    opened.append(
-        DayPurse(
-            account_id=share.account_id,
-            entitlement_id=purse.account_id,
-            amount=purse.days[on],
-            is_open=on in purse.open_days,
-        )
-    )
-    purse.days[on] -= amount
-    if opened[0].is_open:
+    purse.use_day(on, amount)
+    if on in purse.open_days:
         return []
-    return opened
+    # Every quote of the day names the whole amount: whichever is held first opens the day with it.
+    return [DayPurse(share.account_id, purse.account_id, purse.opened_with[on])]
 
 
 def _load(session: Session, requests: Sequence[QuoteRequest]) -> dict[str, list[_Purse]]:
@@ -420,12 +417,4 @@ def _deduct_promised(session: Session, fresh: dict[str, _Purse]) -> None:
                     and purse.terms.code == row[1]
                     and purse.valid_from <= row[3] <= purse.ends_on
                 ):
-                    _promise_day(purse, row[3], int(row[4]))
-
-
-def _promise_day(purse: _Purse, on: date, fen: int) -> None:
-    if on not in purse.days:
-        tier = purse.terms.tier(purse.tier)
-        purse.days[on] = min(tier.per_item_fen * purse.terms.items_per_day, purse.left)
-        purse.left -= purse.days[on]
-    purse.days[on] -= fen
+                    purse.use_day(row[3], int(row[4]))

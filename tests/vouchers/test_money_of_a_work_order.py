@@ -335,6 +335,25 @@ def test_two_quotes_of_one_list_do_not_spend_one_balance_twice(session, poor_eld
     assert proven(session) == []
 
 
+def test_two_meals_of_one_list_open_their_day_with_its_whole_amount(session, poor_elder):
+    with transaction(session):
+        lunch = a_service(
+            session, "ZC002", unit="餐", price_fen=1_000, mode="site", duration_min=40
+        )
+        requests = [service.QuoteRequest("E1", lunch, TODAY, DISTRICT) for _ in range(2)]
+        quotes = service.quote_many(session, requests)
+        for n in range(2):
+            a_work_order(session, id=f"W{n}", version=lunch)
+        receipts = service.hold_many(
+            session,
+            [service.HoldRequest(f"W{n}", "E1", q) for n, q in enumerate(quotes)],
+            at=NOW,
+        )
+    assert [r.shares[0].programme_code for r in receipts] == ["MEAL", "MEAL"]
+    assert left(session, f"day:MEAL:E1:{TODAY.isoformat()}") == 0
+    assert proven(session) == []
+
+
 def test_a_stale_quote_is_refused_with_what_is_left(session, poor_elder):
     with transaction(session):
         version = a_service(session, price_fen=28_000)
