@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from marketplace.kernel.clock import Period, local
@@ -61,32 +62,91 @@ def capture(
         return _captured_before(session, work_order_id, visit_id)
     _refuse_late(split_row, at, decided_late)
     held = held_of(session, [work_order_id])[work_order_id]
+    planned = _plan(split_row, held, visit_id, vendor_id, minutes_delivered, at)
+    _write(session, [planned], at)
+    return planned.receipt
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureRequest:
+    """One work order to be captured in full, its visit and the vendor who served."""
+
+    work_order_id: str
+    visit_id: str
+    vendor_id: str
+
+
+def capture_many(
+    session: Session, requests: Sequence[CaptureRequest], *, at: datetime
+) -> list[CaptureReceipt]:
+    """Capture many in one grouped set of updates; return the receipts of those that were held.
+
+    What is not held (captured before, released, expected) or is too late is left alone.
+    """
+    wanted = {r.work_order_id: r for r in requests}
+    ids = sorted(wanted)
+    rows: dict[str, PriceSplit] = {}
+    for start in range(0, len(ids), 2000):
+        for row in session.scalars(
+            select(PriceSplit)
+            .where(PriceSplit.work_order_id.in_(ids[start : start + 2000]))
+            .where(PriceSplit.state == "held")
+            .order_by(PriceSplit.work_order_id)
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        ):
+            if not _is_late(row, at):
+                rows[row.work_order_id] = row
+    mine = list(rows)
+    for start in range(0, len(mine), 2000):
+        session.execute(
+            update(PriceSplit)
+            .where(
+                PriceSplit.work_order_id.in_(mine[start : start + 2000]),
+                PriceSplit.state == "held",
+            )
+            .values(state="captured")
+            .execution_options(synchronize_session=False)
+        )
+    held = held_of(session, mine)
+    planned = [
+        _plan(row, held[i], wanted[i].visit_id, wanted[i].vendor_id, None, at)
+        for i, row in rows.items()
+    ]
+    _write(session, planned, at)
+    return [p.receipt for p in planned]
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """Everything that one capture writes."""
+
+    redemption: dict[str, object]
+    accounts: list[Account]
+    entries: list[Entry]
+    receipt: CaptureReceipt
+
+
+def _plan(
+    split_row: PriceSplit,
+    held: Sequence[Held],
+    visit_id: str,
+    vendor_id: str,
+    minutes_delivered: int | None,
+    at: datetime,
+) -> _Planned:
     due = _trim(split_row, held, minutes_delivered)
-    price = sum(fen for fen, _ in due)
-    session.execute(
-        insert(Redemption),
-        [
-            {
-                "work_order_id": work_order_id,
-                "visit_id": visit_id,
-                "vendor_id": vendor_id,
-                "period": split_row.period,
-                "price_fen": price,
-                "minutes_delivered": minutes_delivered,
-                "at": at,
-            }
-        ],
-    )
+    redemption: dict[str, object] = {
+        "work_order_id": split_row.work_order_id,
+        "visit_id": visit_id,
+        "vendor_id": vendor_id,
+        "period": split_row.period,
+        "price_fen": sum(fen for fen, _ in due),
+        "minutes_delivered": minutes_delivered,
+    }
+    terms = redemption_terms(**redemption)  # type: ignore[arg-type]
     entries: list[Entry] = []
     accounts: list[Account] = []
-    terms = redemption_terms(
-        work_order_id=work_order_id,
-        visit_id=visit_id,
-        vendor_id=vendor_id,
-        period=split_row.period,
-        price_fen=price,
-        minutes_delivered=minutes_delivered,
-    )
     for h, (fen, minutes) in zip(held, due, strict=True):
         account = due_vendor(vendor_id, h.share.programme_code)
         if fen:
@@ -96,24 +156,34 @@ def capture(
             entries.append(
                 _resolve(h.minutes, split_row.period, visit_id, minutes, h.minutes.credit, terms, h)
             )
-    open_accounts(session, accounts)
+    posts = [(e.id, e.code, e.unit, e.amount) for e in entries if e.kind == "post"]
+    receipt = _capture_receipt(split_row.work_order_id, visit_id, vendor_id, posts)
+    return _Planned(redemption | {"at": at}, accounts, entries, receipt)
+
+
+def _write(session: Session, planned: Sequence[_Planned], at: datetime) -> None:
+    if not planned:
+        return
+    session.execute(insert(Redemption), [p.redemption for p in planned])
+    open_accounts(session, [a for p in planned for a in p.accounts])
+    entries = [e for p in planned for e in p.entries]
     post(session, entries, at=at)
     for e in entries:
         tell_outside(session, e, "capture" if e.kind == "post" else "release", at)
-    return _capture_receipt(
-        work_order_id,
-        visit_id,
-        vendor_id,
-        [(e.id, e.code, e.unit, e.amount) for e in entries if e.kind == "post"],
-    )
+
+
+def _last_day(split_row: PriceSplit) -> date:
+    grace = programmes.settings_on(split_row.use_on).capture_grace_days
+    return Period.parse(split_row.period).last + timedelta(days=grace)
+
+
+def _is_late(split_row: PriceSplit, at: datetime) -> bool:
+    return local(at).date() > _last_day(split_row)
 
 
 def _refuse_late(split_row: PriceSplit, at: datetime, decided_late: bool) -> None:
-    period = Period.parse(split_row.period)
-    grace = programmes.settings_on(split_row.use_on).capture_grace_days
-    last = period.last + timedelta(days=grace)
-    if local(at).date() > last and not decided_late:
-        raise CaptureTooLate(period=split_row.period, last_day=last.isoformat())
+    if _is_late(split_row, at) and not decided_late:
+        raise CaptureTooLate(period=split_row.period, last_day=_last_day(split_row).isoformat())
 
 
 def _trim(

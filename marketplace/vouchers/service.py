@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from marketplace.kernel.errors import NotFound
-from marketplace.vouchers.captures import capture
+from marketplace.vouchers.captures import CaptureRequest, capture, capture_many
 from marketplace.vouchers.holds import hold, hold_many
 from marketplace.vouchers.ledger import (
     BudgetTooSmall,
@@ -51,6 +51,7 @@ __all__ = [
     "Bought",
     "BudgetTooSmall",
     "CaptureReceipt",
+    "CaptureRequest",
     "CaptureTooLate",
     "EntitlementTooSmall",
     "EntryView",
@@ -68,6 +69,7 @@ __all__ = [
     "ShareView",
     "capture",
     "capture_fee",
+    "capture_many",
     "entries_of",
     "hold",
     "hold_many",

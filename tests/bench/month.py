@@ -1,0 +1,275 @@
+"""Grants for a city's elders, a month of redemptions, and its closing: seconds and memory.
+
+``python -m tests.bench.month --db postgres --elders 356900 --lines 150000``
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import random
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import insert, select, text
+from sqlalchemy.orm import Session
+
+from marketplace.catalogue.models import ServiceVersion
+from marketplace.elders.models import Assessment, Elder
+from marketplace.kernel.actor import Actor, Role
+from marketplace.kernel.clock import FrozenClock, instant_of
+from marketplace.kernel.db import transaction
+from marketplace.orders.models import Order, WorkOrder
+from marketplace.queries.statements import document, statement_ids
+from marketplace.settlement.export import to_csv
+from marketplace.visits.models import Visit
+from marketplace.vouchers import service
+from marketplace.workflows.grants import districts, preview_grants, release_grants
+from marketplace.workflows.ledger import seal_ledger, verify_ledger
+from marketplace.workflows.settle import close_month
+from tests.bench.server import database, engine_of
+from tests.builders import NOVEMBER, NOW, a_caregiver, a_service, a_vendor
+
+DISTRICTS = ("321202", "321203", "321204", "321281", "321282", "321283")
+ONE, TWO = Actor("one", Role.SYSTEM), Actor("two", Role.SYSTEM)
+VENDORS = 127
+
+
+class _Ports:
+    clock = FrozenClock(NOW)
+
+
+_backend: list[int] = []
+
+
+def _server_seconds() -> float:
+    """Return the processor seconds of the one PostgreSQL process that serves this bench."""
+    if not _backend:
+        return 0.0
+    fields = Path(f"/proc/{_backend[0]}/stat").read_text().rsplit(") ", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def timed(what: str) -> Iterator[None]:
+    """Print wall seconds, processor seconds here and in the server, and the peak memory so far.
+
+    On a machine that others use at the same time only the processor seconds can be compared.
+    """
+    began, own, server = time.perf_counter(), time.process_time(), _server_seconds()
+    yield
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    sys.stdout.write(
+        f"{what}: {time.perf_counter() - began:.1f} s (processor {time.process_time() - own:.1f} s "
+        f"+ server {_server_seconds() - server:.1f} s), peak {peak:.0f} MB\n"
+    )
+    sys.stdout.flush()
+
+
+def load_elders(session: Session, count: int, seed: int) -> None:
+    """Insert elders by the city's shares; every tenth or so is assessed."""
+    rng = random.Random(seed)
+    for start in range(0, count, 10_000):
+        elders, assessed = [], []
+        for n in range(start, min(start + 10_000, count)):
+            number = f"E{n:06d}"
+            elders.append(
+                {
+                    "id": number,
+                    "name": "张某某",
+                    "initials": "zmm",
+                    "gender": "f",
+                    "born_on": date(1926, 1, 1) + timedelta(days=rng.randrange(14_600)),
+                    "id_number_sealed": b"x",
+                    "id_number_index": number,
+                    "address": "泰州",
+                    "district_code": DISTRICTS[n % 6],
+                    "lat": 32.5,
+                    "lng": 119.9,
+                    "location_level": "town",
+                    "hukou_local": True,
+                    "income_class": rng.choices(
+                        ["ordinary", "dibao", "low", "tekun"], [88, 6, 4, 2]
+                    )[0],
+                    "lives_alone": rng.random() < 0.2,
+                    "special": "",
+                    "updated_at": NOW,
+                }
+            )
+            if rng.random() < 0.15:
+                level = rng.choice([1, 2, 2, 3, 4])
+                assessed.append(
+                    {
+                        "elder_id": number,
+                        "assessed_on": date(2026, 3, 1),
+                        "valid_until": date(2027, 2, 28),
+                        "score": {1: 70, 2: 50, 3: 35, 4: 10}[level],
+                        "level": level,
+                    }
+                )
+        with transaction(session):
+            session.execute(insert(Elder), elders)
+            session.execute(insert(Assessment), assessed)
+
+
+def grant_month(session: Session) -> int:
+    """Preview and release November for every district."""
+    granted = 0
+    for code in districts(session):
+        preview = preview_grants(session, _Ports(), ONE, period=NOVEMBER, district_code=code)  # type: ignore[arg-type]
+        granted += release_grants(session, _Ports(), TWO, run_id=preview.run_id).granted  # type: ignore[arg-type]
+    return granted
+
+
+def redeem_month(session: Session, lines: int) -> None:
+    """Place, hold, visit and capture ``lines`` work orders of November, in bulk."""
+    with transaction(session):
+        for v in range(VENDORS):
+            a_vendor(session, id=f"V{v:03d}")
+        a_caregiver(session, vendor_id="V000")
+        version = a_service(session, price_fen=4_000)
+        version_id = version.id
+    elders = session.execute(select(Elder.id, Elder.district_code).order_by(Elder.id)).all()
+    session.rollback()
+    for start in range(0, lines, 5_000):
+        with transaction(session):
+            version = session.get_one(ServiceVersion, version_id)
+            _redeem_part(session, range(start, min(start + 5_000, lines)), elders, version)
+
+
+def _redeem_part(session, numbers, elders, version) -> None:
+    orders, works, visits, asked, captures = [], [], [], [], []
+    for n in numbers:
+        elder_id, district = elders[n * 7 % len(elders)]
+        on = date(2026, 11, 1 + n % 30)
+        vendor = f"V{n % VENDORS:03d}"
+        orders.append(
+            {
+                "id": f"O{n}",
+                "elder_id": elder_id,
+                "service_code": version.service_code,
+                "channel": "plan",
+                "placed_at": NOW,
+                "placed_by": "plan",
+                "placed_role": "system",
+                "authority": "plan",
+                "starts_on": on,
+                "window_start_s": 28_800,
+                "window_end_s": 39_600,
+            }
+        )
+        works.append(
+            {
+                "id": f"W{n:06d}",
+                "order_id": f"O{n}",
+                "elder_id": elder_id,
+                "visit_on": on,
+                "window_start_s": 28_800,
+                "window_end_s": 39_600,
+                "state": "confirmed",
+                "service_code": version.service_code,
+                "service_version_id": version.id,
+                "price_fen": version.price_fen,
+                "service_s": 3_600,
+                "crew": 1,
+                "skill_code": "GEN",
+                "category_code": "ZJ",
+                "time_class": "flexible_day",
+                "mode": "home",
+                "is_stop": True,
+                "lat": 32.5,
+                "lng": 119.9,
+                "district_code": district,
+                "vendor_id": vendor,
+                "created_at": NOW,
+            }
+        )
+        visits.append(
+            {
+                "id": f"X{n}",
+                "work_order_id": f"W{n:06d}",
+                "caregiver_id": "C1",
+                "elder_id": elder_id,
+                "service_code": version.service_code,
+                "visit_on": on,
+                "lat": 32.5,
+                "lng": 119.9,
+                "check_in_at": instant_of(on, 32_400),
+                "check_out_at": instant_of(on, 36_000),
+                "verdict": "verified",
+                "findings": [],
+            }
+        )
+        asked.append(service.QuoteRequest(elder_id, version, on, district))
+        captures.append(service.CaptureRequest(f"W{n:06d}", f"X{n}", vendor))
+    session.execute(insert(Order), orders)
+    session.execute(insert(WorkOrder), works)
+    session.execute(insert(Visit), visits)
+    quotes = service.quote_many(session, asked)
+    service.hold_many(
+        session,
+        [
+            service.HoldRequest(w["id"], w["elder_id"], q)
+            for w, q in zip(works, quotes, strict=True)
+        ],
+        at=NOW,
+    )
+    service.capture_many(session, captures, at=NOW)
+
+
+def sheets_sha256(session: Session) -> str:
+    """Return the hash of every statement's CSV."""
+    digest = hashlib.sha256()
+    for number in statement_ids(session, "2026-11"):
+        digest.update(to_csv(document(session, number)))
+    return digest.hexdigest()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--db", choices=["sqlite", "postgres"], default="postgres")
+    parser.add_argument("--elders", type=int, default=356_900)
+    parser.add_argument("--lines", type=int, default=150_000)
+    options = parser.parse_args()
+    with database(options.db) as url, Session(engine_of(url)) as session:
+        if options.db == "postgres":
+            _backend.append(session.scalar(text("SELECT pg_backend_pid()")))
+            session.rollback()
+        with timed(f"{options.elders} elders loaded"):
+            load_elders(session, options.elders, seed=1)
+        if options.db == "postgres":
+            with transaction(session):
+                session.execute(text("ANALYZE"))
+        with timed("preview and release of a month's grants"):
+            granted = grant_month(session)
+        sys.stdout.write(f"{granted} entitlements\n")
+        with timed(f"{options.lines} work orders held and captured"):
+            redeem_month(session, options.lines)
+        _Ports.clock = FrozenClock(datetime(2026, 12, 2, 1, 0, tzinfo=UTC))
+        for attempt in ("the month closed", "closed again"):
+            with timed(attempt):
+                closed = close_month(session, _Ports(), ONE, period=NOVEMBER)  # type: ignore[arg-type]
+            lines = sum(c.lines for c in closed)
+            sha = hashlib.sha256("".join(c.sha256 for c in closed).encode()).hexdigest()
+            sys.stdout.write(
+                f"{sum(c.statements for c in closed)} statements, {lines} lines, "
+                f"{sum(c.held for c in closed)} held, {sha[:16]}, sheets {sheets_sha256(session)[:16]}\n"
+            )
+        with timed("sealed"):
+            seal_ledger(session, _Ports())  # type: ignore[arg-type]
+        with timed("verified"):
+            verdict = verify_ledger(session)
+        sys.stdout.write(
+            f"{verdict.accounts} accounts, {verdict.transfers} transfers, {verdict.sealed} sealed, "
+            f"{[str(f) for f in verdict.findings[:3]] or 'proven'}\n"
+        )
+
+
+if __name__ == "__main__":
+    main()
