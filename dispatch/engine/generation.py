@@ -127,6 +127,25 @@ class PartSearch:
                 leaf.stuck = True
         return True
 
+    def price_root(self, deadline: float, upper: float = np.inf) -> None:
+        """Price the whole part without cuts and branches, as far as time allows."""
+        leaf = self.leaves[0]
+        self.master.set_band(leaf.least or None, leaf.most)
+        while self._converge(leaf, deadline, upper):
+            self.master.solve()
+            if not self._remember(self.master.chosen()):
+                return
+
+    def cost_of(self, routes: Iterable[tuple[int, Path]]) -> int:
+        """Return what these routes and the tasks in none of them cost in this part."""
+        left = np.ones(len(self.priorities), bool)
+        cost = 0
+        for number, path in routes:
+            column = self.classes[number].column(number, path)
+            left[list(column.rows)] = False
+            cost += column.cost
+        return cost + int(self.penalty * self.priorities[left].sum())
+
     def _converge(self, leaf: Leaf, deadline: float, upper: float) -> bool:
         """Price until master and bound of the leaf meet; False where time ran out before."""
         if leaf.bound == NOWHERE:
@@ -221,16 +240,23 @@ class PartSearch:
         return added
 
     def _take(self, number: int, paths: Iterable[Path], prices: Prices, duals: np.ndarray) -> int:
-        """Add the paths that the master would use at its own prices."""
+        """Add the paths that the master would use at its own prices; return how many."""
         priced, added = self.classes[number], 0
         for path in paths:
-            rows = priced.rows[[x for x in path if x < len(priced.rows)]]
-            reduced = priced.cost(path) - prices.task[rows].sum() - duals[number]
-            for cut, times in priced.memory.counts(list(path)).items():
-                reduced -= prices.cut[cut] * times
-            if reduced < -1e-6:
+            if self.reduced(priced.column(number, path), prices, duals) < -1e-6:
                 added += self.add(number, path)
         return added
+
+    def reduced(self, column: Column, prices: Prices, duals: np.ndarray) -> float:
+        """Return the reduced cost of a column at these prices and class duals."""
+        reduced = column.cost - prices.task[list(column.rows)].sum() - duals[column.number]
+        counts = self.classes[column.number].memory.counts(list(column.path))
+        return float(reduced - sum(prices.cut[cut] * times for cut, times in counts.items()))
+
+    def relax(self) -> tuple[float, Prices, np.ndarray]:
+        """Return the master's value, prices and class duals, whatever number is left out."""
+        self.master.set_band(None, None)
+        return self.master.solve()
 
     def _lagrangian(self, leaf: Leaf, at: Prices, least: np.ndarray) -> float:
         """Return the bound of the leaf at these prices and least reduced costs."""
