@@ -9,16 +9,19 @@ import random
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
+from marketplace.catalogue.models import ServiceVersion
 from marketplace.catalogue.service import packaged
+from marketplace.elders.facts import facts_of
 from marketplace.elders.models import Assessment, Elder, FamilyLink
 from marketplace.kernel.actor import SYSTEM
 from marketplace.kernel.clock import instant_of
 from marketplace.kernel.ids import new_id
 from marketplace.kernel.ports import Ports
 from marketplace.orders.models import Assignment, DispatchRun, LeftOut, Order, WorkOrder
+from marketplace.vouchers import service as vouchers
 from marketplace.workflows.publish import publish_packaged
 from vendors.models import (
     Caregiver,
@@ -384,10 +387,6 @@ def _day(session, rng, day, at, elders, vendors, caregivers, services, count) ->
 
 
 def _versions():
-    from sqlalchemy import select
-
-    from marketplace.catalogue.models import ServiceVersion
-
     return select(ServiceVersion.service_code, ServiceVersion.id)
 
 
@@ -407,3 +406,34 @@ def bind_family(session: Session, *, elder_id: str, account_id: str, at: datetim
             }
         ],
     )
+
+
+def hold_prices(session: Session, ports: Ports) -> None:
+    """Share and hold the price of every work order that is still to come. Commits."""
+    works = session.execute(
+        select(WorkOrder, ServiceVersion)
+        .join(ServiceVersion, ServiceVersion.id == WorkOrder.service_version_id)
+        .where(WorkOrder.state.in_(["offered", "accepted", "assigned"]))
+        .order_by(WorkOrder.id)
+    ).all()
+    people = {
+        on: facts_of(session, sorted({w.elder_id for w, _ in works if w.visit_on == on}), on)
+        for on in {w.visit_on for w, _ in works}
+    }
+    for work, version in works:
+        quote = vouchers.quote(
+            session,
+            elder_id=work.elder_id,
+            service_version=version,
+            on=work.visit_on,
+            district_code=work.district_code,
+            facts=people[work.visit_on].get(work.elder_id),
+        )
+        vouchers.hold(
+            session,
+            work_order_id=work.id,
+            elder_id=work.elder_id,
+            quote=quote,
+            at=ports.clock.now(),
+        )
+    session.commit()

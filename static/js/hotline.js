@@ -28,6 +28,10 @@
       event.preventDefault();
       return;
     }
+    if (event.target === search && event.key === "/" && !search.value) {
+      event.preventDefault();
+      return;
+    }
     if (typing) {
       // Enter in the search field takes the first who is found.
       const first = document.querySelector("#found a");

@@ -68,6 +68,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
         for district in small_city.DISTRICTS:
             builders.granted(db.session, Period.of(day), district)
         db.session.commit()
+        small_city.hold_prices(db.session, ports)
         with transaction(db.session):
             ids = create_accounts(db.session, _accounts(city), password=DEMO_PASSWORD)
         small_city.bind_family(

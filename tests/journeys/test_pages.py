@@ -31,12 +31,15 @@ PAGES = {
     "bureau-plan-empty": ("bureau", "/plan?day=2026-12-24"),
     "street-today": ("street", "/today"),
     "auditor-today": ("auditor", "/today"),
+    "auditor-money": ("auditor", "/money"),
+    "auditor-trace": ("auditor", "/trace/W000000"),
+    "auditor-trace-unknown": ("auditor", "/trace/none"),
 }
 RULES = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
     "resultTypes": ["violations"],
 }
-EXPECTED_ERRORS = {"not-found": "404"}
+EXPECTED_ERRORS = {"not-found": "404", "auditor-trace-unknown": "404"}
 
 
 def violations(page) -> list[str]:
