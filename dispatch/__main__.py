@@ -184,6 +184,15 @@ def _progress_done(progress: Callable[[str], None] | None) -> None:
         print(file=sys.stderr)
 
 
+def _warm_up() -> None:
+    """Compile what answers live questions, and say so where that takes its time."""
+    from dispatch import chain
+
+    if not chain.is_compiled() and sys.stderr.isatty():
+        print("compiling for this machine; half a minute, and only once", file=sys.stderr)
+    chain.warm_up()
+
+
 class _Interrupted:
     """Turns the first SIGINT or SIGTERM into a wish to stop; the second one ends the process."""
 
@@ -241,6 +250,7 @@ def _check(given: argparse.Namespace) -> int:
 def _explain(given: argparse.Namespace) -> int:
     from dispatch.explain import explain
 
+    _warm_up()
     answer = explain(read_problem(given.problem), read_plan(given.plan), given.task)
     if given.json:
         print(json.dumps(answer.to_json(), ensure_ascii=False, indent=2))
@@ -252,6 +262,7 @@ def _explain(given: argparse.Namespace) -> int:
 def _insert(given: argparse.Namespace) -> int:
     from dispatch.live import insert
 
+    _warm_up()
     answer = insert(
         read_problem(given.problem),
         read_plan(given.plan),
@@ -269,6 +280,7 @@ def _insert(given: argparse.Namespace) -> int:
 def _repair(given: argparse.Namespace) -> int:
     from dispatch.live import repair
 
+    _warm_up()
     problem = read_problem(given.problem)
     if given.absent not in problem.caregiver_index:
         raise UnknownName("--absent", f"the problem has no caregiver {given.absent}")

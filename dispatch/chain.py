@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dispatch.engine.kernel.compiled import compiled
+from dispatch.engine.kernel.compiled import compiled, is_warm
 
 # Columns of a row.
 # OLD is the time before all changes, PIN what holds the row to it, SOONEST_AT a bound of its own.
@@ -506,3 +506,25 @@ def settle(rows, n, rested, own, ways, person, shifts, task, window, now, slack,
     if best_rest != -2:
         s[X, :n] = best
     return best_rest, best_late, travel
+
+
+def is_compiled() -> bool:
+    """Say whether the chain need not be compiled, in this process or from the disk."""
+    return is_warm(intervals) and is_warm(settle) and is_warm(write_day)
+
+
+def warm_up() -> None:
+    """Compile the chain or load it, with a day of one visit."""
+    zeros = np.zeros((1, 1), np.int64)
+    ways = np.zeros((5, 1), np.int64)
+    person = np.zeros(PERSON, np.int64)
+    shifts = np.array([[0, 10]])
+    task = np.array([[1, 0, 1, -1, 0, 0, 0, 0]])
+    window = np.array([[0, 10]])
+    out = np.empty((8, OPTION), np.int64)
+    day = np.empty((0, ROW), np.int64)
+    intervals(day, False, 0, zeros, ways, person, shifts, task, window, 0, 0, 0, 0, out)
+    rows = np.empty((5, ROW), np.int64)
+    size, _ = write_day(day, 0, -1, NO_LOAD, 0, 0, 1, 0, -1, 0, rows)
+    s = np.zeros((SCRATCH, size), np.int64)
+    settle(rows[:size], size, False, zeros, ways, person, shifts, task, window, 0, 0, s)

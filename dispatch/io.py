@@ -402,19 +402,21 @@ def plan_to_json(plan: Plan) -> Json:
             }
             for route in plan.routes
         ],
-        "unassigned": [
-            {
-                "task": each.task,
-                "reason": each.reason,
-                "remaining": _plain(each.remaining),
-                "would_help": [
-                    {"change": h.change, "from": h.from_, "to": h.to, "caregiver": h.caregiver}
-                    for h in each.would_help
-                ],
-            }
-            for each in plan.unassigned
-        ],
+        "unassigned": [unassigned_to_json(each) for each in plan.unassigned],
         "totals": {**_plain(plan.totals), "by_term": _plain(plan.totals.by_term)},
+    }
+
+
+def unassigned_to_json(left: Unassigned) -> Json:
+    """Return a task left out as JSON values in the contract's form."""
+    return {
+        "task": left.task,
+        "reason": left.reason,
+        "remaining": _plain(left.remaining),
+        "would_help": [
+            {"change": each.change, "from": each.from_, "to": each.to, "caregiver": each.caregiver}
+            for each in left.would_help
+        ],
     }
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 import dispatch
+from dispatch import chain
 from dispatch.candidates import LADDER, Candidates, eligible
 from dispatch.check import Violation, check, check_routes
 from dispatch.cost import totals_of
@@ -29,8 +30,11 @@ from dispatch.engine.whole import Block, Whole
 from dispatch.io import problem_sha256
 from dispatch.model import Problem
 from dispatch.plan import Engine, Plan, Remaining, Route, Unassigned
+from dispatch.reasons import why_left_out
 from dispatch.travel import Travel
 
+MOST_TRIALS = 60
+"""For so many tasks left out, the highest priorities first, changes that would help are tried."""
 logger = logging.getLogger(__name__)
 
 Array = np.ndarray
@@ -106,9 +110,10 @@ class _Planner:
         self.blocks: dict[int, Block] = {}
 
     def run(self, start: Plan | None, executor: Executor | None) -> Plan:
-        if not is_compiled():
+        if not (is_compiled() and chain.is_compiled()):
             self._say("compiling the search for this machine; this takes a minute, and only once")
         warm_up()
+        chain.warm_up()
         self.began = time.perf_counter()
         self._say("reading who can serve what")
         self.candidates = eligible(self.problem)
@@ -121,7 +126,18 @@ class _Planner:
             found = self._checked(routes_of(self.problem, rota.days, rota.times))
             best = min(found, best, key=lambda plan: plan.totals.cost)
         self._say("planned", best)
-        return best
+        return self._with_reasons(best)
+
+    def _with_reasons(self, plan: Plan) -> Plan:
+        """Return *plan* with counts of the whole ladder and tried changes for what is left out."""
+        if not plan.unassigned or self._stopped():
+            return plan
+        # By iterations the plan must not depend on the clock, so that a number bounds the trials.
+        seconds = None if self.iterations is not None else min(2.0, 0.1 * self.seconds)
+        reasons = why_left_out(
+            self.problem, plan.routes, candidates=self.candidates, seconds=seconds, most=MOST_TRIALS
+        )
+        return replace(plan, unassigned=reasons)
 
     def _say(self, step: str, plan: Plan | None = None) -> None:
         if self.progress is None:

@@ -7,6 +7,7 @@ another visit changing hands or moving by more than a quarter of an hour.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -36,12 +37,14 @@ def why_left_out(
     routes: Sequence[Route],
     *,
     candidates: Candidates | None = None,
-    seconds: float = HELP_S,
+    seconds: float | None = HELP_S,
+    most: int | None = None,
 ) -> tuple[Unassigned, ...]:
     """Return the tasks that *routes* do not serve, with reason, counts and what would help.
 
     In the problem's order. Reasons and counts are those of all; changes are tried for as many as
-    *seconds* last, the highest priorities first. ``candidates`` saves filtering again.
+    *seconds* last and for *most* at most, the highest priorities first. ``candidates`` saves
+    filtering again.
     """
     served = {stop.task for route in routes for stop in route.stops if stop.kind == "task"}
     missing = [task for task in problem.tasks if task.id not in served]
@@ -51,7 +54,7 @@ def why_left_out(
     if candidates is not None:
         rows = [problem.task_index[task.id] for task in missing]
         candidates = _rows(candidates, rows)
-    return tuple(left_out(board, missing, candidates=candidates, seconds=seconds))
+    return tuple(left_out(board, missing, candidates=candidates, seconds=seconds, most=most))
 
 
 def left_out(
@@ -59,10 +62,11 @@ def left_out(
     tasks: Sequence[Task],
     *,
     candidates: Candidates | None = None,
-    seconds: float = HELP_S,
+    seconds: float | None = HELP_S,
+    most: int | None = None,
 ) -> list[Unassigned]:
     """Return why each of *tasks*, which *board* does not serve, is left out."""
-    until = time.monotonic() + seconds
+    until = math.inf if seconds is None else time.monotonic() + seconds
     if not tasks:
         return []
     if candidates is None:
@@ -72,7 +76,7 @@ def left_out(
         for at, task in enumerate(tasks)
     ]
     order = sorted(range(len(tasks)), key=lambda at: (-tasks[at].priority, at))
-    for at in order:
+    for at in order[:most]:
         if time.monotonic() > until:
             break
         helping = changes_that_help(board, board.task_index[tasks[at].id], until=until)
