@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
 
+from marketplace.kernel.errors import DomainError
+
 FOOD_LICENCE = "食品经营许可证"
 MEDICAL_LICENCE = "医疗机构执业许可证"
 
@@ -32,6 +34,14 @@ def skills_held(codes: Iterable[str]) -> frozenset[str]:
     for code in tuple(held):
         held.update(_INCLUDES.get(code, ()))
     return frozenset(held)
+
+
+class VendorCannotServe(DomainError):
+    """The named vendor may not serve this. Facts: ``vendor_id``, ``why``."""
+
+
+class CaregiverCannotServe(DomainError):
+    """The named caregiver may not serve this. Facts: ``caregiver_id``, ``why``."""
 
 
 @dataclass(frozen=True, slots=True)

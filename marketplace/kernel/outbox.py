@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import JSON, Index, String, UniqueConstraint
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from marketplace.kernel.db import ID, Base, Instant
@@ -50,14 +51,17 @@ def post(
     **values: Any,
 ) -> None:
     """Post one message about ``about`` (an id): one per recipient, template and channel, ever."""
-    session.add(
-        OutboxMessage(
-            dedup_key=f"{about}/{template}/{channel}/{recipient_id}",
-            channel=channel,
-            recipient_kind=recipient_kind,
-            recipient_id=recipient_id,
-            template=template,
-            values=values,
-            due_at=due_at,
-        )
+    engine = session.get_bind().dialect.name
+    insert = postgresql.insert if engine == "postgresql" else sqlite.insert
+    message = insert(OutboxMessage).values(
+        id=new_id(),
+        dedup_key=f"{about}/{template}/{channel}/{recipient_id}",
+        channel=channel,
+        recipient_kind=recipient_kind,
+        recipient_id=recipient_id,
+        template=template,
+        values=values,
+        due_at=due_at,
+        attempts=0,
     )
+    session.execute(message.on_conflict_do_nothing())

@@ -189,6 +189,11 @@ def priority_of(*, time_class: str, category_code: str, level: int | None) -> in
     return base + (1 if (level or 0) >= 3 else 0)
 
 
+def waits_for_plan(*, is_stop: bool, time_class: str) -> bool:
+    """Say whether the day's plan will choose who goes: a stop that is no emergency."""
+    return is_stop and time_class != "emergency"
+
+
 def fence_m(town_code: str | None) -> int:
     """Return the radius within which a check-in counts as at home: 200 m urban, 500 m rural.
 

@@ -450,3 +450,27 @@ def booked_by_others(
         if row.work_order_id not in known:
             found.setdefault(row.caregiver_id, []).append((row.starts_at, row.ends_at))
     return found
+
+
+def pooled_outside_plans(
+    session: Session,
+    first: date,
+    last: date,
+    *,
+    after: tuple[date, str] | None,
+    limit: int,
+) -> list[Row[Any]]:
+    """Return day and id of pooled work orders that wait for no day's plan, in that order."""
+    w = WORK_ORDER.c
+    wanted = [
+        w.state == State.POOLED.value,
+        w.visit_on.between(first, last),
+        w.is_stop.is_(False) | (w.time_class == "emergency"),
+    ]
+    if after is not None:
+        wanted.append((w.visit_on > after[0]) | ((w.visit_on == after[0]) & (w.id > after[1])))
+    return list(
+        session.execute(
+            select(w.visit_on, w.id).where(*wanted).order_by(w.visit_on, w.id).limit(limit)
+        )
+    )

@@ -18,10 +18,10 @@ from marketplace.orders import service as orders
 from marketplace.orders.states import State
 from marketplace.workflows import policy
 from marketplace.workflows.offer import Market, offer_next
-from marketplace.workflows.place import VendorCannotServe
 from marketplace.workflows.policy import About, Action
 from marketplace.workflows.step import run_step
 from vendors import offers, registry
+from vendors.rules import VendorCannotServe
 
 DECLINE_REASONS = (
     "no_capacity",

@@ -3,7 +3,6 @@ importing and the nightly generation share. Runs inside the caller's transaction
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -79,13 +78,14 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """One work order that was made. ``offer_id`` where a vendor was named."""
+    """One work order that was made. ``waits_for_plan``: a stop, for which the day's plan will choose."""
 
     work_order_id: str
     order_id: str
     on: date
     state: str
     price_fen: int
+    waits_for_plan: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,17 @@ def make(
         tick(len(due))
     _hold(session, new, facts, at)
     _offer(session, new, due, at)
-    return [Made(r["id"], r["order_id"], r["visit_on"], r["state"], r["price_fen"]) for r in new]
+    return [
+        Made(
+            work_order_id=r["id"],
+            order_id=r["order_id"],
+            on=r["visit_on"],
+            state=r["state"],
+            price_fen=r["price_fen"],
+            waits_for_plan=rules.waits_for_plan(is_stop=r["is_stop"], time_class=r["time_class"]),
+        )
+        for r in new
+    ]
 
 
 def _row(d: Due, facts: Facts, at: datetime) -> dict[str, Any] | None:
@@ -238,11 +248,3 @@ def _first_offer(row: dict[str, Any], at: datetime) -> NewOffer:
         offer_deadline_at=deadline,
         state="accepted" if accepted else "open",
     )
-
-
-def by_order(made: Iterable[Made]) -> dict[str, list[Made]]:
-    """Return what was made by order."""
-    found: dict[str, list[Made]] = defaultdict(list)
-    for m in made:
-        found[m.order_id].append(m)
-    return dict(found)

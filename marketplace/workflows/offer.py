@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -19,13 +19,13 @@ from marketplace.orders import service as orders
 from marketplace.orders.rules import MOST_OFFERS, Window
 from marketplace.orders.states import State
 from marketplace.workflows import policy, subjects
-from marketplace.workflows.place import VendorCannotServe
+from marketplace.workflows.materialise import Made
 from marketplace.workflows.policy import Action
 from marketplace.workflows.step import run_step
 from vendors import offers, registry
 from vendors import rules as vendor_rules
 from vendors.offers import NewOffer
-from vendors.rules import Ranked, VendorFacts, Work
+from vendors.rules import Ranked, VendorCannotServe, VendorFacts, Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +156,11 @@ class Market:
             )
         return self._days[day]
 
+    def took(self, day: date, vendor_id: str) -> None:
+        """Count one more work order of a day for a vendor, so that the next goes to who is due it."""
+        facts = self.on(day)
+        facts[vendor_id] = replace(facts[vendor_id], load=facts[vendor_id].load + 1)
+
 
 def ranking(session: Session, row: Row[Any], market: Market | None = None) -> list[Ranked]:
     """Return which vendor would be asked next for a work order, and why; reads only."""
@@ -199,6 +204,19 @@ def offer_next(
     )
     make_offers(session, [(moved, vendor_id)], at=at)
     return vendor_id
+
+
+def ask_at_once(session: Session, made: Made, *, at: datetime, actor: Actor) -> Made:
+    """Offer a new pooled work order that no day's plan will pick up; return it as it stands then.
+
+    Stops wait for the plan, which knows who is near; a call, a service at a site, a placement or an
+    emergency has nothing to wait for.
+    """
+    if made.state != State.POOLED.value or made.waits_for_plan:
+        return made
+    row = orders.work_order(session, made.work_order_id)
+    vendor_id = offer_next(session, row, at=at, actor=actor)
+    return made if vendor_id is None else replace(made, state=State.OFFERED.value)
 
 
 def back_to_pool(

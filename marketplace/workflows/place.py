@@ -15,7 +15,7 @@ from marketplace.elders.access import ElderFacts
 from marketplace.kernel import audit, outbox
 from marketplace.kernel.actor import Actor, Role
 from marketplace.kernel.clock import instant_of, local
-from marketplace.kernel.errors import BadInput, DomainError, NotFound
+from marketplace.kernel.errors import BadInput, NotFound
 from marketplace.kernel.ids import new_id
 from marketplace.kernel.ports import Ports
 from marketplace.orders import recurrence, rules
@@ -25,22 +25,15 @@ from marketplace.orders.rules import Meal, Screening, Window
 from marketplace.vouchers import service as vouchers
 from marketplace.workflows import materialise, policy, subjects
 from marketplace.workflows.materialise import Due, Made, Plan
+from marketplace.workflows.offer import ask_at_once
 from marketplace.workflows.policy import Action
 from marketplace.workflows.step import run_step
 from vendors import caregivers, registry
 from vendors import rules as vendor_rules
-from vendors.rules import Work
+from vendors.rules import CaregiverCannotServe, VendorCannotServe, Work
 
 HORIZON_DAYS = 2
 """Work orders of a recurring order exist for today and this many days; upkeep makes the next."""
-
-
-class VendorCannotServe(DomainError):
-    """The named vendor may not serve this. Facts: ``vendor_id``, ``why``."""
-
-
-class CaregiverCannotServe(DomainError):
-    """The named caregiver may not serve this. Facts: ``caregiver_id``, ``why``."""
 
 
 class SiteNeeded(BadInput):
@@ -134,7 +127,10 @@ def _place(session: Session, actor: Actor, request: OrderRequest, at: datetime) 
     orders.add_orders(session, [row])
     until = today + timedelta(days=HORIZON_DAYS)
     dates, shown = _dates(row, at, until)
-    made = _make(session, row, dates, at=at, actor=actor, today=today)
+    made = [
+        ask_at_once(session, m, at=at, actor=actor)
+        for m in _make(session, row, dates, at=at, actor=actor, today=today)
+    ]
     if row["rrule"] is not None:
         orders.set_generated(session, [row["id"]], until)
     audit.record(

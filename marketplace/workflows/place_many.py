@@ -27,11 +27,11 @@ from marketplace.orders.recurrence import Recurrence
 from marketplace.orders.rules import Window
 from marketplace.workflows import materialise
 from marketplace.workflows.materialise import Due, Plan
-from marketplace.workflows.place import CaregiverCannotServe, SiteNeeded, VendorCannotServe
+from marketplace.workflows.place import SiteNeeded
 from vendors import caregivers, registry
 from vendors import rules as vendor_rules
 from vendors.caregivers import CaregiverFacts
-from vendors.rules import VendorFacts, Work
+from vendors.rules import CaregiverCannotServe, VendorCannotServe, VendorFacts, Work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

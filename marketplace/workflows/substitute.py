@@ -17,10 +17,10 @@ from marketplace.kernel.ports import Ports
 from marketplace.orders import service as orders
 from marketplace.orders.states import State
 from marketplace.workflows import policy, subjects
-from marketplace.workflows.place import CaregiverCannotServe
 from marketplace.workflows.policy import Action
 from marketplace.workflows.step import run_step
 from vendors import caregivers
+from vendors.rules import CaregiverCannotServe
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select, update
@@ -26,6 +26,7 @@ from marketplace.orders.states import State
 from marketplace.vouchers import service as vouchers
 from marketplace.workflows import accept, confirm, recur
 from marketplace.workflows.ledger import seal_ledger
+from marketplace.workflows.offer import Market, offer_next
 from marketplace.workflows.step import run_step
 from marketplace.workflows.visit import close
 from vendors import offers
@@ -40,6 +41,7 @@ class Kept:
 
     offers_expired: int
     work_orders_made: int
+    offered: int
     confirmed: int
     capture_refused: int
     days_ended: int
@@ -61,6 +63,7 @@ def upkeep(
 
     expired = did("expire_offers", _until_done(lambda: accept.expire_offers(session, ports), 500))
     made = did("generate", recur.generate(session, ports).work_orders)
+    asked = did("ask_for_pooled", ask_for_pooled(session, ports))
     confirmed = refused = 0
     while True:
         batch = confirm.auto_confirm(session, ports, limit=BATCH)
@@ -74,7 +77,18 @@ def upkeep(
     delivered, failed = deliver(session, ports)
     did("deliver", delivered)
     sealed = did("seal", sum(s.transfers for s in seal_ledger(session, ports)))
-    return Kept(expired, made, confirmed, refused, ended, left_open, delivered, failed, sealed)
+    return Kept(
+        offers_expired=expired,
+        work_orders_made=made,
+        offered=asked,
+        confirmed=confirmed,
+        capture_refused=refused,
+        days_ended=ended,
+        left_open=left_open,
+        delivered=delivered,
+        failed=failed,
+        sealed=sealed,
+    )
 
 
 def _until_done(step: Callable[[], int], batch: int) -> int:
@@ -109,6 +123,42 @@ def _system_step(session: Session, ports: Ports, name: str, run: Any) -> Count:
         answer=Count,
         run=run,
     )
+
+
+def ask_for_pooled(session: Session, ports: Ports) -> int:
+    """Offer pooled work orders that no day's plan picks up to the best vendor; return how many.
+
+    Those that nobody may be asked for stay pooled, the hotline was told once.
+    """
+    today = local(ports.clock.now()).date()
+    until = today + timedelta(days=recur.HORIZON_DAYS)
+    after: tuple[date, str] | None = None
+    offered = 0
+    while True:
+        with transaction(session):
+            waiting = orders.pooled_outside_plans(session, today, until, after=after, limit=BATCH)
+        if not waiting:
+            return offered
+        ids = [row.id for row in waiting]
+        offered += _system_step(
+            session, ports, "ask_for_pooled", lambda at, ids=ids: _ask(session, ids, at)
+        ).count
+        after = (waiting[-1].visit_on, waiting[-1].id)
+
+
+def _ask(session: Session, ids: list[str], at: datetime) -> Count:
+    market = Market(session)
+    mine = orders.locked_for_change(session, ids, skip_locked=True)
+    offered = 0
+    for work_order_id, seen in sorted(mine.items()):
+        if State(seen.state) is State.POOLED:
+            row = orders.work_order(session, work_order_id)
+            vendor_id = offer_next(session, row, at=at, actor=SYSTEM, market=market)
+            offered += vendor_id is not None
+            if vendor_id is not None:
+                market.took(row.visit_on, vendor_id)
+    _note(session, "ask_for_pooled", offered, at)
+    return Count(offered)
 
 
 def end_days(session: Session, ports: Ports) -> Count:

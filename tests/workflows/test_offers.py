@@ -3,11 +3,12 @@
 import multiprocessing
 
 import pytest
-from sqlalchemy import create_engine, select
+from sqlalchemy import create_engine, delete, select
 from sqlalchemy.orm import Session
 
 from marketplace.app import build_ports
 from marketplace.config import Settings
+from marketplace.kernel.actor import SYSTEM
 from marketplace.kernel.clock import FrozenClock
 from marketplace.kernel.db import prepare_engine
 from marketplace.kernel.errors import BadInput, DomainError, NotFound, WrongState
@@ -19,13 +20,15 @@ from marketplace.workflows.accept import (
     decline_offer,
     expire_offers,
 )
-from marketplace.workflows.offer import OfferRequest, offer_to, ranking
-from marketplace.workflows.place import VendorCannotServe
+from marketplace.workflows.offer import OfferRequest, back_to_pool, offer_to, ranking
+from marketplace.workflows.upkeep import upkeep
+from tests import builders
 from tests.workflows import world
 from tests.workflows.world import HOTLINE, V1, V2, V3, key, placed, state_of
 from vendors import offers
-from vendors.models import Vendor
+from vendors.models import JobOffer, Vendor, VendorCategory
 from vendors.offers import OfferExpired
+from vendors.rules import VendorCannotServe
 
 
 def broadcast(session, ports, vendors=("V1", "V2", "V3")):
@@ -163,3 +166,42 @@ def test_of_vendors_accepting_at_once_one_wins(city, ports, clock, database_url,
     assert orders.work_order(city, work_order_id).vendor_id == winner
     states = sorted(o.state for o in offers.of_work_order(city, work_order_id))
     assert states == ["accepted", "closed", "closed"]
+
+
+def remote_service(session):
+    builders.a_service(
+        session, "ZL001", mode="remote", skill_code="CALL", duration_min=15, price_fen=500
+    )
+    for n in (1, 2, 3):
+        session.add(VendorCategory(vendor_id=f"V{n}", category_code="ZL"))
+    session.commit()
+
+
+def test_what_no_plan_will_pick_up_is_offered_at_once(city, ports):
+    remote_service(city)
+    work_order_id = placed(city, ports, service_code="ZL001")
+    row = orders.work_order(city, work_order_id)
+    assert (row.state, row.vendor_id, row.is_stop) == ("offered", "V1", False)
+
+
+def test_upkeep_asks_for_what_a_list_brought_and_spreads_it(city, ports):
+    remote_service(city)
+    for n in range(4):
+        work_order_id = placed(city, ports, service_code="ZL001", window_start_s=30_000 + n)
+        back_to_pool(city, work_order_id, at=ports.clock.now(), actor=SYSTEM, reason="test")
+        city.execute(delete(JobOffer).where(JobOffer.work_order_id == work_order_id))
+        city.commit()
+    assert upkeep(city, ports).offered == 4
+    assert upkeep(city, ports).offered == 0
+
+
+def test_the_hotline_is_told_once_where_nobody_may_be_asked(city, ports):
+    remote_service(city)
+    for vendor in city.scalars(select(Vendor)):
+        vendor.status = "suspended"
+    city.commit()
+    placed(city, ports, service_code="ZL001")
+    for _ in range(2):
+        upkeep(city, ports)
+    told = city.scalars(select(OutboxMessage).where(OutboxMessage.template == "nobody_accepts"))
+    assert len(told.all()) == 1

@@ -10,12 +10,13 @@ from marketplace.kernel.errors import BadInput, KeyReused, NotAllowed, NotFound
 from marketplace.orders.models import Order, WorkOrder
 from marketplace.orders.rules import Contraindicated, ElderNotServed
 from marketplace.vouchers.service import entries_of
-from marketplace.workflows.place import VendorCannotServe, place_order
+from marketplace.workflows.place import place_order
 from marketplace.workflows.recur import EndRequest, end_order, generate
 from tests import builders
 from tests.workflows import world
 from tests.workflows.world import COMMUNITY, ELDER, FAMILY, HOTLINE, MONDAY, TUESDAY, key, request
 from vendors.models import JobOffer
+from vendors.rules import VendorCannotServe
 
 
 def place(session, ports, actor=ELDER, key_=None, **changed):

@@ -31,7 +31,6 @@ from marketplace.workflows.confirm import (
     dispute,
     resolve,
 )
-from marketplace.workflows.place import CaregiverCannotServe
 from marketplace.workflows.substitute import SubstituteRequest, substitute
 from marketplace.workflows.upkeep import upkeep
 from marketplace.workflows.visit import (
@@ -60,6 +59,7 @@ from tests.workflows.world import (
     state_of,
 )
 from vendors.models import Vendor
+from vendors.rules import CaregiverCannotServe
 
 HOME = {"lat": 32.51, "lng": 120.14, "accuracy_m": 10}
 
