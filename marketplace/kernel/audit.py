@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from marketplace.kernel.actor import Actor
 from marketplace.kernel.db import ID, Base, Instant
+from marketplace.kernel.immutable import freeze
 
 
 class AuditEvent(Base):
@@ -31,6 +32,9 @@ class AuditEvent(Base):
     subject_id: Mapped[str] = mapped_column(ID, index=True)
     reason: Mapped[str | None] = mapped_column(String(200))
     facts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+
+
+freeze(AuditEvent.__table__)  # type: ignore[arg-type]
 
 
 def record(

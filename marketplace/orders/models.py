@@ -20,6 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from marketplace.kernel.db import ID, Base, Instant
+from marketplace.kernel.immutable import freeze
 from marketplace.kernel.ids import new_id
 
 SERIAL = BigInteger().with_variant(Integer, "sqlite")
@@ -183,3 +184,6 @@ class LeftOut(Base):
     reason: Mapped[str] = mapped_column(String(40))
     remaining: Mapped[dict[str, Any]] = mapped_column(JSON)
     would_help: Mapped[list[Any]] = mapped_column(JSON)
+
+
+freeze(WorkOrderEvent.__table__)  # type: ignore[arg-type]

@@ -14,6 +14,7 @@ from sqlalchemy import JSON, CheckConstraint, Float, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from marketplace.kernel.db import ID, Base, Instant
+from marketplace.kernel.immutable import freeze
 
 
 class Visit(Base):
@@ -68,3 +69,6 @@ class Evidence(Base):
     by_account: Mapped[str] = mapped_column(ID)
     note: Mapped[str] = mapped_column(String(200), default="")
     facts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+
+
+freeze(Evidence.__table__)  # type: ignore[arg-type]

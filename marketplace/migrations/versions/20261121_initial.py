@@ -1,8 +1,8 @@
 """initial
 
-Revision ID: 6ade2eb527f9
+Revision ID: 0001
 Revises: 
-Create Date: 2026-11-21 22:13:27.994872
+Create Date: 2026-11-21 22:29:07.160935
 
 """
 from alembic import op
@@ -10,14 +10,103 @@ import sqlalchemy as sa
 
 
 # revision identifiers, used by Alembic.
-revision = '6ade2eb527f9'
+revision = '0001'
 down_revision = None
 branch_labels = None
 depends_on = None
 
 
+# What the database itself refuses, by dialect.
+TRIGGERS = {
+    'sqlite': [
+        "CREATE TRIGGER audit_event_no_update BEFORE UPDATE ON audit_event BEGIN SELECT RAISE(ABORT, 'audit_event: rows are never changed or deleted'); END",
+        "CREATE TRIGGER audit_event_no_delete BEFORE DELETE ON audit_event BEGIN SELECT RAISE(ABORT, 'audit_event: rows are never changed or deleted'); END",
+        "CREATE TRIGGER ledger_seal_no_update BEFORE UPDATE ON ledger_seal BEGIN SELECT RAISE(ABORT, 'ledger_seal: rows are never changed or deleted'); END",
+        "CREATE TRIGGER ledger_seal_no_delete BEFORE DELETE ON ledger_seal BEGIN SELECT RAISE(ABORT, 'ledger_seal: rows are never changed or deleted'); END",
+        "CREATE TRIGGER settlement_run_no_update BEFORE UPDATE ON settlement_run BEGIN SELECT RAISE(ABORT, 'settlement_run: rows are never changed or deleted'); END",
+        "CREATE TRIGGER settlement_run_no_delete BEFORE DELETE ON settlement_run BEGIN SELECT RAISE(ABORT, 'settlement_run: rows are never changed or deleted'); END",
+        "CREATE TRIGGER ledger_account_no_update BEFORE UPDATE OF id, kind, unit, programme_code, elder_id, vendor_id, district_code ON ledger_account BEGIN SELECT RAISE(ABORT, 'ledger_account: rows are never changed or deleted'); END",
+        "CREATE TRIGGER ledger_account_no_delete BEFORE DELETE ON ledger_account BEGIN SELECT RAISE(ABORT, 'ledger_account: rows are never changed or deleted'); END",
+        "CREATE TRIGGER statement_no_update BEFORE UPDATE ON statement BEGIN SELECT RAISE(ABORT, 'statement: rows are never changed or deleted'); END",
+        "CREATE TRIGGER statement_no_delete BEFORE DELETE ON statement BEGIN SELECT RAISE(ABORT, 'statement: rows are never changed or deleted'); END",
+        "CREATE TRIGGER entitlement_no_update BEFORE UPDATE ON entitlement BEGIN SELECT RAISE(ABORT, 'entitlement: rows are never changed or deleted'); END",
+        "CREATE TRIGGER entitlement_no_delete BEFORE DELETE ON entitlement BEGIN SELECT RAISE(ABORT, 'entitlement: rows are never changed or deleted'); END",
+        "CREATE TRIGGER statement_signature_no_update BEFORE UPDATE ON statement_signature BEGIN SELECT RAISE(ABORT, 'statement_signature: rows are never changed or deleted'); END",
+        "CREATE TRIGGER statement_signature_no_delete BEFORE DELETE ON statement_signature BEGIN SELECT RAISE(ABORT, 'statement_signature: rows are never changed or deleted'); END",
+        "CREATE TRIGGER price_split_no_update BEFORE UPDATE OF work_order_id, elder_id, district_code, period, use_on ON price_split BEGIN SELECT RAISE(ABORT, 'price_split: rows are never changed or deleted'); END",
+        "CREATE TRIGGER price_split_no_delete BEFORE DELETE ON price_split BEGIN SELECT RAISE(ABORT, 'price_split: rows are never changed or deleted'); END",
+        "CREATE TRIGGER settlement_held_no_update BEFORE UPDATE ON settlement_held BEGIN SELECT RAISE(ABORT, 'settlement_held: rows are never changed or deleted'); END",
+        "CREATE TRIGGER settlement_held_no_delete BEFORE DELETE ON settlement_held BEGIN SELECT RAISE(ABORT, 'settlement_held: rows are never changed or deleted'); END",
+        "CREATE TRIGGER statement_line_no_update BEFORE UPDATE ON statement_line BEGIN SELECT RAISE(ABORT, 'statement_line: rows are never changed or deleted'); END",
+        "CREATE TRIGGER statement_line_no_delete BEFORE DELETE ON statement_line BEGIN SELECT RAISE(ABORT, 'statement_line: rows are never changed or deleted'); END",
+        "CREATE TRIGGER work_order_event_no_update BEFORE UPDATE ON work_order_event BEGIN SELECT RAISE(ABORT, 'work_order_event: rows are never changed or deleted'); END",
+        "CREATE TRIGGER work_order_event_no_delete BEFORE DELETE ON work_order_event BEGIN SELECT RAISE(ABORT, 'work_order_event: rows are never changed or deleted'); END",
+        "CREATE TRIGGER evidence_no_update BEFORE UPDATE ON evidence BEGIN SELECT RAISE(ABORT, 'evidence: rows are never changed or deleted'); END",
+        "CREATE TRIGGER evidence_no_delete BEFORE DELETE ON evidence BEGIN SELECT RAISE(ABORT, 'evidence: rows are never changed or deleted'); END",
+        "CREATE TRIGGER held_answer_no_update BEFORE UPDATE ON held_answer BEGIN SELECT RAISE(ABORT, 'held_answer: rows are never changed or deleted'); END",
+        "CREATE TRIGGER held_answer_no_delete BEFORE DELETE ON held_answer BEGIN SELECT RAISE(ABORT, 'held_answer: rows are never changed or deleted'); END",
+        "CREATE TRIGGER redemption_no_update BEFORE UPDATE ON redemption BEGIN SELECT RAISE(ABORT, 'redemption: rows are never changed or deleted'); END",
+        "CREATE TRIGGER redemption_no_delete BEFORE DELETE ON redemption BEGIN SELECT RAISE(ABORT, 'redemption: rows are never changed or deleted'); END",
+        "CREATE TRIGGER ledger_transfer_no_update BEFORE UPDATE ON ledger_transfer BEGIN SELECT RAISE(ABORT, 'ledger_transfer: rows are never changed or deleted'); END",
+        "CREATE TRIGGER ledger_transfer_no_delete BEFORE DELETE ON ledger_transfer BEGIN SELECT RAISE(ABORT, 'ledger_transfer: rows are never changed or deleted'); END",
+        "CREATE TRIGGER price_share_no_update BEFORE UPDATE ON price_share BEGIN SELECT RAISE(ABORT, 'price_share: rows are never changed or deleted'); END",
+        "CREATE TRIGGER price_share_no_delete BEFORE DELETE ON price_share BEGIN SELECT RAISE(ABORT, 'price_share: rows are never changed or deleted'); END",
+    ],
+    'postgresql': [
+        "CREATE OR REPLACE FUNCTION nuanju_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$\nBEGIN\n  RAISE EXCEPTION '%% on %% is refused: its rows are never changed or deleted', TG_OP, TG_TABLE_NAME\n    USING ERRCODE = 'integrity_constraint_violation';\nEND $$",
+        'CREATE TRIGGER audit_event_no_update BEFORE UPDATE ON audit_event FOR EACH ROW EXECUTE FUNCTION nuanju_refuse_change()',
+        'CREATE TRIGGER audit_event_no_truncate BEFORE TRUNCATE ON audit_event FOR EACH STATEMENT EXECUTE FUNCTION nuanju_refuse_change()',
+        'CREATE TRIGGER audit_event_no_delete BEFORE DELETE ON audit_event FOR EACH ROW EXECUTE FUNCTION nuanju_refuse_change()',
+        'CREATE TRIGGER ledger_seal_no_update BEFORE UPDATE ON ledger_seal FOR EACH ROW EXECUTE FUNCTION nuanju_refuse_change()',
+        'CREATE TRIGGER ledger_seal_no_truncate BEFORE TRUNCATE ON ledger_seal FOR EACH STATEMENT EXECUTE FUNCTION nuanju_refuse_change()',
+        'CREATE TRIGGER ledger_seal_no_delete BEFORE DELETE ON ledger_seal FOR EACH ROW EXECUTE FUNCTION nuanju_refuse_change()',
+        'CREATE TRIGGER settlement_run_no_update BEFORE UPDATE ON settlement_run FOR EACH ROW EXECUTE FUNCTION nuanju_refuse_change()',
+        'CREATE TRIGGER settlement_run_no_truncate BEFORE TRUNCATE ON settlement_run FOR EACH STATEMENT EXECUTE FUNCTION nuanju_refuse_change()',
+        'CREATE TRIGGER settlement_run_no_delete BEFORE DELETE ON settlement_run FOR EACH ROW EXECUTE FUNCTION nuanju_refuse_change()',
+        'CREATE TRIGGER ledger_account_no_update BEFORE UPDATE OF id, kind, unit, programme_code, elder_id, vendor_id, district_code ON ledger_account FOR EACH ROW EXECUTE FUNCTION nuanju_refuse_change()',
+        'CREATE TRIGGER ledger_account_no_truncate BEFORE TRUNCATE ON ledger_account FOR EACH STATEMENT EXECUTE FUNCTION nuanju_refuse_change()',
+        'CREATE TRIGGER ledger_account_no_delete BEFORE DELETE ON ledger_account FOR EACH ROW EXECUTE FUNCTION nuanju_refuse_change()',
+        'CREATE TRIGGER statement_no_update BEFORE UPDATE ON statement FOR EACH ROW EXECUTE FUNCTION nuanju_refuse_change()',
+        'CREATE TRIGGER statement_no_truncate BEFORE TRUNCATE ON statement FOR EACH STATEMENT EXECUTE FUNCTION nuanju_refuse_change()',
+        'CREATE TRIGGER statement_no_delete BEFORE DELETE ON statement FOR EACH ROW EXECUTE FUNCTION nuanju_refuse_change()',
+        'CREATE TRIGGER entitlement_no_update BEFORE UPDATE ON entitlement FOR EACH ROW EXECUTE FUNCTION nuanju_refuse_change()',
+        'CREATE TRIGGER entitlement_no_truncate BEFORE TRUNCATE ON entitlement FOR EACH STATEMENT EXECUTE FUNCTION nuanju_refuse_change()',
+        'CREATE TRIGGER entitlement_no_delete BEFORE DELETE ON entitlement FOR EACH ROW EXECUTE FUNCTION nuanju_refuse_change()',
+        'CREATE TRIGGER statement_signature_no_update BEFORE UPDATE ON statement_signature FOR EACH ROW EXECUTE FUNCTION nuanju_refuse_change()',
+        'CREATE TRIGGER statement_signature_no_truncate BEFORE TRUNCATE ON statement_signature FOR EACH STATEMENT EXECUTE FUNCTION nuanju_refuse_change()',
+        'CREATE TRIGGER statement_signature_no_delete BEFORE DELETE ON statement_signature FOR EACH ROW EXECUTE FUNCTION nuanju_refuse_change()',
+        'CREATE TRIGGER price_split_no_update BEFORE UPDATE OF work_order_id, elder_id, district_code, period, use_on ON price_split FOR EACH ROW EXECUTE FUNCTION nuanju_refuse_change()',
+        'CREATE TRIGGER price_split_no_truncate BEFORE TRUNCATE ON price_split FOR EACH STATEMENT EXECUTE FUNCTION nuanju_refuse_change()',
+        'CREATE TRIGGER price_split_no_delete BEFORE DELETE ON price_split FOR EACH ROW EXECUTE FUNCTION nuanju_refuse_change()',
+        'CREATE TRIGGER settlement_held_no_update BEFORE UPDATE ON settlement_held FOR EACH ROW EXECUTE FUNCTION nuanju_refuse_change()',
+        'CREATE TRIGGER settlement_held_no_truncate BEFORE TRUNCATE ON settlement_held FOR EACH STATEMENT EXECUTE FUNCTION nuanju_refuse_change()',
+        'CREATE TRIGGER settlement_held_no_delete BEFORE DELETE ON settlement_held FOR EACH ROW EXECUTE FUNCTION nuanju_refuse_change()',
+        'CREATE TRIGGER statement_line_no_update BEFORE UPDATE ON statement_line FOR EACH ROW EXECUTE FUNCTION nuanju_refuse_change()',
+        'CREATE TRIGGER statement_line_no_truncate BEFORE TRUNCATE ON statement_line FOR EACH STATEMENT EXECUTE FUNCTION nuanju_refuse_change()',
+        'CREATE TRIGGER statement_line_no_delete BEFORE DELETE ON statement_line FOR EACH ROW EXECUTE FUNCTION nuanju_refuse_change()',
+        'CREATE TRIGGER work_order_event_no_update BEFORE UPDATE ON work_order_event FOR EACH ROW EXECUTE FUNCTION nuanju_refuse_change()',
+        'CREATE TRIGGER work_order_event_no_truncate BEFORE TRUNCATE ON work_order_event FOR EACH STATEMENT EXECUTE FUNCTION nuanju_refuse_change()',
+        'CREATE TRIGGER work_order_event_no_delete BEFORE DELETE ON work_order_event FOR EACH ROW EXECUTE FUNCTION nuanju_refuse_change()',
+        'CREATE TRIGGER evidence_no_update BEFORE UPDATE ON evidence FOR EACH ROW EXECUTE FUNCTION nuanju_refuse_change()',
+        'CREATE TRIGGER evidence_no_truncate BEFORE TRUNCATE ON evidence FOR EACH STATEMENT EXECUTE FUNCTION nuanju_refuse_change()',
+        'CREATE TRIGGER evidence_no_delete BEFORE DELETE ON evidence FOR EACH ROW EXECUTE FUNCTION nuanju_refuse_change()',
+        'CREATE TRIGGER held_answer_no_update BEFORE UPDATE ON held_answer FOR EACH ROW EXECUTE FUNCTION nuanju_refuse_change()',
+        'CREATE TRIGGER held_answer_no_truncate BEFORE TRUNCATE ON held_answer FOR EACH STATEMENT EXECUTE FUNCTION nuanju_refuse_change()',
+        'CREATE TRIGGER held_answer_no_delete BEFORE DELETE ON held_answer FOR EACH ROW EXECUTE FUNCTION nuanju_refuse_change()',
+        'CREATE TRIGGER redemption_no_update BEFORE UPDATE ON redemption FOR EACH ROW EXECUTE FUNCTION nuanju_refuse_change()',
+        'CREATE TRIGGER redemption_no_truncate BEFORE TRUNCATE ON redemption FOR EACH STATEMENT EXECUTE FUNCTION nuanju_refuse_change()',
+        'CREATE TRIGGER redemption_no_delete BEFORE DELETE ON redemption FOR EACH ROW EXECUTE FUNCTION nuanju_refuse_change()',
+        'CREATE TRIGGER ledger_transfer_no_update BEFORE UPDATE ON ledger_transfer FOR EACH ROW EXECUTE FUNCTION nuanju_refuse_change()',
+        'CREATE TRIGGER ledger_transfer_no_truncate BEFORE TRUNCATE ON ledger_transfer FOR EACH STATEMENT EXECUTE FUNCTION nuanju_refuse_change()',
+        'CREATE TRIGGER ledger_transfer_no_delete BEFORE DELETE ON ledger_transfer FOR EACH ROW EXECUTE FUNCTION nuanju_refuse_change()',
+        'CREATE TRIGGER price_share_no_update BEFORE UPDATE ON price_share FOR EACH ROW EXECUTE FUNCTION nuanju_refuse_change()',
+        'CREATE TRIGGER price_share_no_truncate BEFORE TRUNCATE ON price_share FOR EACH STATEMENT EXECUTE FUNCTION nuanju_refuse_change()',
+        'CREATE TRIGGER price_share_no_delete BEFORE DELETE ON price_share FOR EACH ROW EXECUTE FUNCTION nuanju_refuse_change()',
+    ],
+}
+
+
 def upgrade():
-    # ### commands auto generated by Alembic - please adjust! ###
     op.create_table('audit_event',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
     sa.Column('at', sa.DateTime(timezone=True), nullable=False),
@@ -888,11 +977,11 @@ def upgrade():
     with op.batch_alter_table('price_share', schema=None) as batch_op:
         batch_op.create_index('ix_price_share_account', ['account_id'], unique=False)
 
-    # ### end Alembic commands ###
+    for statement in TRIGGERS[op.get_bind().dialect.name]:
+        op.execute(sa.DDL(statement))
 
 
 def downgrade():
-    # ### commands auto generated by Alembic - please adjust! ###
     with op.batch_alter_table('price_share', schema=None) as batch_op:
         batch_op.drop_index('ix_price_share_account')
 
@@ -1065,4 +1154,5 @@ def downgrade():
         batch_op.drop_index(batch_op.f('ix_audit_event_at'))
 
     op.drop_table('audit_event')
-    # ### end Alembic commands ###
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("DROP FUNCTION IF EXISTS nuanju_refuse_change() CASCADE")
