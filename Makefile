@@ -1,25 +1,35 @@
 # Two commands for a newcomer: make demo, make test.
 PY := .venv/bin/python
 RUN := .venv/bin/marketplace
+WORDS := marketplace/web/translations/zh_Hans_CN/LC_MESSAGES/messages
 
-.PHONY: demo test check lock serve clean
+.PHONY: install demo test check lock clean
+
+install: .venv/.synced $(WORDS).mo .venv/.compiled  ## everything that the other commands need
 
 .venv/.synced: requirements.txt pyproject.toml
 	python3 -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed")'
 	test -x $(PY) || python3 -m venv .venv
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check "uv>=0.9"
+	$(PY) -m pip install --quiet --disable-pip-version-check "uv>=0.9"
 	VIRTUAL_ENV=.venv .venv/bin/uv pip install --quiet --require-hashes -r requirements.txt
 	VIRTUAL_ENV=.venv .venv/bin/uv pip install --quiet --no-deps --no-build-isolation -e .
-	.venv/bin/pybabel -q compile -d marketplace/web/translations
 	touch $@
 
-demo: .venv/.synced  ## a whole city, planned and served at http://127.0.0.1:8000
+$(WORDS).mo: $(WORDS).po .venv/.synced
+	.venv/bin/pybabel -q compile -d marketplace/web/translations
+
+.venv/.compiled: .venv/.synced $(wildcard dispatch/*.py dispatch/engine/*.py dispatch/engine/kernel/*.py)
+	@echo "compiling the dispatcher for this machine, about a minute, once"
+	$(PY) -c "from dispatch import chain; from dispatch.engine import warm; warm.warm_up(); chain.warm_up()"
+	touch $@
+
+demo: install  ## a whole city, planned and served at http://127.0.0.1:8000
 	$(RUN) demo --serve
 
-test: .venv/.synced  ## the whole suite on SQLite and PostgreSQL
+test: install  ## the whole suite on SQLite and PostgreSQL
 	$(PY) -m pytest -n 2 $(ARGS)
 
-check: .venv/.synced  ## style, types and import contracts
+check: install  ## style and import contracts
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/lint-imports
