@@ -134,7 +134,7 @@ def register(app: APIFlask, db: SQLAlchemy, settings: Settings) -> None:
         SECURITY_POST_LOGIN_VIEW="/",
         SECURITY_POST_LOGOUT_VIEW="/sign-in",
         SECURITY_LOGIN_USER_TEMPLATE="sign_in.html",
-        SECURITY_TWO_FACTOR=settings.second_factor_wanted,
+        SECURITY_TWO_FACTOR=True,
         SECURITY_TWO_FACTOR_ENABLED_METHODS=["authenticator"],
         SECURITY_TWO_FACTOR_RESCUE_EMAIL=False,
         SECURITY_TWO_FACTOR_SETUP_TEMPLATE="second_factor_setup.html",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import re
 from pathlib import Path
 
@@ -9,6 +11,11 @@ import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
+
+import marketplace
+import vendors
+from marketplace.kernel.errors import DomainError
+from marketplace.web.words import ERRORS
 
 WEB = Path(__file__).resolve().parents[2] / "marketplace" / "web"
 SPEAKERS = (WEB, WEB.parent / "commands")
@@ -80,3 +87,18 @@ def test_a_translation_fills_in_the_same_values(chinese):
         wanted = set(PLACEHOLDER.findall(ids[-1]))
         bad += [message.id for text in texts if set(PLACEHOLDER.findall(text)) != wanted]
     assert bad == []
+
+
+def test_every_refusal_has_its_sentence():
+    for package in (marketplace, vendors):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if "migrations" not in module.name and not module.name.endswith("__main__"):
+                importlib.import_module(module.name)
+    codes = {e.code.fget(e.__new__(e)) for e in refusals(DomainError)}
+    assert sorted(codes - set(ERRORS)) == []
+
+
+def refusals(kind: type[DomainError]) -> set[type[DomainError]]:
+    """Every refusal that this code may raise."""
+    below = {e for e in kind.__subclasses__() if not e.__module__.startswith("tests")}
+    return below | {deeper for e in below for deeper in refusals(e)}

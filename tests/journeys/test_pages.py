@@ -17,6 +17,7 @@ PAGES = {
     "order-form": ("elder", "/services/ZJ001"),
     "elder-home": ("elder", "/home"),
     "elder-visit": ("elder", "/visits/W000000"),
+    "elder-code": ("elder", "/home/code"),
     "family-home": ("family", "/home"),
     "hotline-empty": ("hotline", "/hotline"),
     "hotline-card": ("hotline", "/hotline?phone=13800000000"),

@@ -103,6 +103,13 @@ def test_every_answer_carries_the_strict_headers(browser):
         assert headers["X-Content-Type-Options"] == "nosniff"
 
 
+def test_a_demonstration_asks_nobody_for_a_second_factor(app, browser):
+    app.extensions["settings"].second_factor = None
+    app.extensions["settings"].demo = True
+    browser.sign_in("bureau")
+    assert is_signed_in(browser)
+
+
 class TestSecondFactor:
     @pytest.fixture
     def settings(self, settings: Settings) -> Settings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+import segno
 from apiflask import APIBlueprint
 from flask import current_app, render_template, request
 from flask_babel import gettext as _
@@ -22,6 +23,7 @@ from marketplace.web.words import CATEGORY_ICONS, PayLine, pay_lines
 from marketplace.workflows.place import OrderRequest
 from marketplace.workflows.policy import Action
 from marketplace.workflows.preview import preview_order
+from marketplace.workflows.reach import home_code
 from marketplace.workflows.see import see_elder
 
 bp = APIBlueprint("elder", __name__, enable_openapi=False)
@@ -86,7 +88,28 @@ def home() -> str:
         icons=CATEGORY_ICONS,
         tiles=TILES,
         own=actor.role is Role.ELDER,
+        shows_code=Action.SEE_HOME_CODE in seen.may and coming is not None and coming.on == today,
         key=new_id(),
+    )
+
+
+@bp.get("/home/code")
+@allow(Role.ELDER, Role.FAMILY)
+def code() -> str:
+    """Show the home's six digits and their picture, for the helper at the door."""
+    actor = current_actor()
+    chosen = request.args.get("of") or next(iter(sorted(actor.elder_ids)), "")
+    if chosen not in actor.elder_ids:
+        raise NotAllowed(action=Action.SEE_HOME_CODE.value, role=actor.role.value)
+    shown = home_code(session(), current_app.extensions["ports"], actor, chosen)
+    picture = segno.make(shown.qr, error="m").svg_data_uri(scale=6, border=2)
+    return render_template(
+        "home_code.html",
+        desk="elder",
+        back_url="/home",
+        digits=shown.code,
+        picture=picture,
+        until=shown.valid_until,
     )
 
 
