@@ -12,6 +12,7 @@ from marketplace.kernel.errors import WrongState
 from marketplace.vouchers.ledger import (
     Account,
     Entry,
+    expect_many,
     open_accounts,
     post,
     shard_of,
@@ -59,6 +60,8 @@ def hold_many(
 
     The quotes must come from one ``quote_many``, which lets each see what those before it took.
     """
+    if len(requests) > 500:
+        expect_many(session)
     known = _splits(session, [r.work_order_id for r in requests])
     receipts: dict[str, HoldReceipt] = {}
     fresh: list[tuple[HoldRequest, int]] = []

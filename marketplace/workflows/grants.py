@@ -22,6 +22,7 @@ from marketplace.kernel.ids import new_id
 from marketplace.kernel.ports import Ports
 from marketplace.vouchers import expected, grants, programmes
 from marketplace.vouchers.grants import Grant
+from marketplace.vouchers.ledger import expect_many
 from marketplace.vouchers.models import GrantRun
 from marketplace.workflows.policy import About, Action, require
 
@@ -183,6 +184,7 @@ def release_grants(
             raise WrongState(id=run_id, state=run.state, expected=["previewed"])
         tally = _Tally()
         granted = 0
+        expect_many(session)
         for fresh in _chunks(session, period, district, tally):
             granted += grants.write_grants(
                 session, fresh, period=period, district_code=district, run_id=run_id, at=at
