@@ -200,7 +200,7 @@ def write_run(
     if statements:
         session.execute(insert(Statement), statements)
     for start in range(0, len(rows), 5000):
-        session.execute(insert(StatementLine), rows[start : start + 5000])
+        session.execute(insert(StatementLine.__table__), rows[start : start + 5000])  # type: ignore[arg-type]
     if ordered:
         session.execute(
             insert(SettlementHeld),

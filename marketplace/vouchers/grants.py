@@ -32,7 +32,7 @@ from marketplace.vouchers.models import (
     LedgerAccount,
     LedgerTransfer,
 )
-from marketplace.vouchers.programmes import Terms
+from marketplace.vouchers.programmes import Terms, Tier
 from marketplace.vouchers.quotes import entitlement_account
 from marketplace.vouchers.splits import entitlement_terms, entitlement_values
 
@@ -61,8 +61,13 @@ def plan_grants(
         if t.grant in ("monthly", "outside")
     ]
     ends = {t.code: t.ends_on(period) for t in terms}
+    # Rules decide on values alone: people whose facts are alike are decided once.
+    decided: dict[tuple[tuple[str, object], ...], list[tuple[Terms, Tier]]] = {}
     for elder_id, facts in people:
-        for t, tier in best_of_slots(terms, facts):
+        alike = tuple((name, fact.value) for name, fact in facts.items())
+        if alike not in decided:
+            decided[alike] = best_of_slots(terms, facts)
+        for t, tier in decided[alike]:
             yield Grant(
                 elder_id=elder_id,
                 programme_code=t.code,
@@ -334,7 +339,7 @@ def _insert(
         (LedgerTransfer, transfers),
         (Entitlement, entitlements),
     ):
-        session.execute(insert(model), rows)
+        session.execute(insert(model.__table__), rows)  # type: ignore[arg-type]
 
 
 def free_of(session: Session, account_ids: Sequence[str]) -> dict[str, int]:

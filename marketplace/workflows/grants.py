@@ -234,7 +234,7 @@ def _chunks(
 ) -> Iterator[Sequence[Grant]]:
     """Yield the grants still to be made, district in order of elders, and count them."""
     terms = {t.code: t for t in programmes.all_terms(period.first, district_code)}
-    for people in facts_of_district(session, district_code, period.first):
+    for people in facts_of_district(session, district_code, period.first, chunk=20_000):
         planned = list(grants.plan_grants(people, period, district_code))
         ids = [elder_id for elder_id, _ in people]
         done = grants.already_granted(session, period, ids)
