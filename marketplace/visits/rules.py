@@ -56,6 +56,10 @@ class TooEarly(Conflict):
     """The visit's window has not come near. Facts: ``earliest_at``."""
 
 
+class WaitAtTheDoor(Conflict):
+    """A closed door is reported after ten minutes. Facts: ``earliest_at``."""
+
+
 class CodeWrong(BadInput):
     """The home's code is not the one that was shown in the last minutes. Facts: ``expected``."""
 

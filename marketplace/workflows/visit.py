@@ -375,7 +375,7 @@ def _no_access(
         raise BadInput(field="lat", value=None, expected="the position at the door")
     begins = min(a.starts_at for a in orders.assignments(session, [row.id])[row.id])
     if shown.at_device < begins + NO_ACCESS_WAIT:
-        raise rules.TooEarly(
+        raise rules.WaitAtTheDoor(
             field="at_device", earliest_at=(begins + NO_ACCESS_WAIT).astimezone(UTC).isoformat()
         )
     before = orders.last_ended(session, row.elder_id, row.visit_on)

@@ -10,7 +10,7 @@ from marketplace.kernel.outbox import OutboxMessage
 from marketplace.orders import service as orders
 from marketplace.visits import homecode
 from marketplace.visits.models import Evidence, Visit
-from marketplace.visits.rules import CodeWrong, TooEarly
+from marketplace.visits.rules import CodeWrong, TooEarly, WaitAtTheDoor
 from marketplace.visits.service import IdTaken
 from marketplace.vouchers.service import entries_of
 from marketplace.workflows.cancel import (
@@ -334,7 +334,7 @@ def test_a_second_closed_door_in_a_row_asks_to_look_after_the_elder(city, ports,
 
 
 def test_a_caregiver_waits_ten_minutes_at_the_door(city, ports, clock):
-    with pytest.raises(TooEarly):
+    with pytest.raises(WaitAtTheDoor):
         closed_door(city, ports, clock, day_hour=9.1)
 
 
