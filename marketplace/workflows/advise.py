@@ -1,4 +1,4 @@
-"""Say which open offers a vendor's people can serve, who, and how far they have to go. Writes nothing.
+"""Say which open offers a vendor's people can serve, and who could go instead. Writes nothing.
 
 A guide for ticking offers, not a plan: people are counted one after another in the order of the
 windows, by shift, valid certificate, work they already have, and travel from their base. The
@@ -22,7 +22,10 @@ from marketplace.kernel.actor import Actor
 from marketplace.kernel.clock import second_of
 from marketplace.kernel.errors import NotAllowed
 from marketplace.kernel.ports import Ports
+from marketplace.orders import service as orders
 from marketplace.orders.models import Assignment, WorkOrder
+from marketplace.visits.models import Visit
+from marketplace.workflows import policy, subjects
 from marketplace.workflows.policy import Action, scope
 from vendors.models import Caregiver, Certificate, JobOffer, Shift, Site
 
@@ -177,3 +180,47 @@ _HIGHER = {"CARE5": {"CARE4", "CARE3"}, "CARE4": {"CARE3"}}
 def _may(person: _Person, work: WorkOrder) -> bool:
     """A higher grade may do a lower grade's work (care grades five, four, three)."""
     return bool(person.skills & ({work.skill_code} | _HIGHER.get(work.skill_code, set())))
+
+
+@dataclass(frozen=True, slots=True)
+class Substitute:
+    """Somebody who could go instead: when they could begin, how far from their base, whether the
+    elder knows them."""
+
+    caregiver_id: str
+    name: str
+    start_s: int
+    travel_s: int
+    familiar: bool
+
+
+def advise_substitutes(
+    session: Session, actor: Actor, work_order_id: str, *, most: int = 5
+) -> list[Substitute]:
+    """Return who of the vendor could serve a one-person visit, known faces first, then the nearest.
+
+    Raises ``NotFound`` or ``NotAllowed`` where the actor may not send anybody. Whom to send is
+    checked again by the step itself.
+    """
+    row = orders.work_order(session, work_order_id)
+    policy.require(actor, Action.ASSIGN_BY_HAND, subjects.about_work_order(session, actor, row))
+    if row.crew != 1 or actor.vendor_id is None:
+        return []
+    going = {a.caregiver_id for a in orders.assignments(session, [row.id]).get(row.id, [])}
+    people = [p for p in _people(session, actor.vendor_id, [row.visit_on]) if p.id not in going]
+    work = session.get_one(WorkOrder, work_order_id)
+    able = [p for p in people if _may(p, work)]
+    if not able:
+        return []
+    spots = [p.base for p in able] + [(work.lat, work.lng)]
+    travel = Travel(Places(coordinates=np.array(spots, dtype=np.float64)), TravelModel())
+    seconds = travel.block(np.arange(len(able)), np.array([len(able)]))[:, 0]
+    known = set(session.scalars(select(Visit.caregiver_id).where(Visit.elder_id == work.elder_id)))
+    window = (work.window_start_s, work.window_end_s)
+    found = [
+        Substitute(p.id, p.name, start, int(s), p.id in known)
+        for p, s in zip(able, seconds, strict=True)
+        if s <= CIRCLE_S
+        and (start := p.start_in(work.visit_on, window, work.service_s, int(s))) is not None
+    ]
+    return sorted(found, key=lambda x: (not x.familiar, x.travel_s, x.caregiver_id))[:most]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 
 import pytest
+from sqlalchemy import select
 
 from marketplace.accounts.models import Account
 from marketplace.app import db
 from marketplace.config import Settings
 from marketplace.kernel.clock import Period, today
+from marketplace.orders.models import WorkOrder
 from tests import builders, small_city
 from tests.web.conftest import Browser
 
@@ -180,3 +182,27 @@ def test_a_vendor_sees_no_home_before_it_accepts(browser, city):
     browser.sign_in("vendor")
     page = browser.get("/vendor").text
     assert "春晖里" not in page
+
+
+def test_a_vendor_sends_somebody_else_whom_the_page_proposes(app, browser, city):
+    with app.app_context():
+        ours = db.session.scalars(
+            select(WorkOrder.id).where(
+                WorkOrder.vendor_id == city.vendor_id,
+                WorkOrder.state.in_(["assigned", "accepted"]),
+                WorkOrder.crew == 1,
+            )
+        ).all()
+    browser.sign_in("vendor")
+    for work_order_id in ours:
+        page = browser.get(f"/visits/{work_order_id}").text
+        proposed = re.search(r'name="who" value="([^"]+)"', page)
+        if proposed:
+            break
+    else:
+        pytest.skip("nobody of this small town's vendor is near enough to any of its visits")
+    form = {"who": proposed.group(1), "key": "send-1"}
+    browser.post(f"/visits/{work_order_id}/send", form, page="/no-such-page")
+    page = browser.get(f"/visits/{work_order_id}").text
+    assert "派好了" in page
+    assert "已排班" in page

@@ -9,8 +9,9 @@ from flask import current_app, flash, redirect, render_template, request, url_fo
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from marketplace.kernel.actor import Role
+from marketplace.kernel.actor import Actor, Role
 from marketplace.kernel.clock import instant_of
+from marketplace.kernel.errors import BadInput
 from marketplace.kernel.ids import new_id
 from marketplace.orders.states import OPEN, State
 from marketplace.queries.work_page import work_page
@@ -20,10 +21,12 @@ from marketplace.web.map_shapes import district_names
 from marketplace.web.pages.frame import home_of, session
 from marketplace.web.pages.ordering import desk_of
 from marketplace.web.words import LEFT_OUT, pay_lines
+from marketplace.workflows.advise import Substitute, advise_substitutes
 from marketplace.workflows.cancel import CancelRequest, NoShowRequest, cancel, report_no_show
 from marketplace.workflows.confirm import ConfirmRequest, DisputeRequest, confirm, dispute
 from marketplace.workflows.policy import Action
 from marketplace.workflows.see import see_work_order
+from marketplace.workflows.substitute import SubstituteRequest, substitute
 
 bp = APIBlueprint("work", __name__, enable_openapi=False)
 
@@ -57,8 +60,36 @@ def page(work_order_id: str) -> str:
         and work.state == State.ASSIGNED
         and now() > starts,
         is_free=starts - now() >= FREE_CANCEL,
+        instead=_instead(actor, work_order_id, work.state, may),
         key=new_id(),
     )
+
+
+def _instead(
+    actor: Actor, work_order_id: str, state: str, may: frozenset[Action]
+) -> list[Substitute]:
+    """Return whom a vendor could send; nobody to other readers and once the visit has begun."""
+    if Action.ASSIGN_BY_HAND not in may or state not in (State.ACCEPTED, State.ASSIGNED):
+        return []
+    return advise_substitutes(session(), actor, work_order_id)
+
+
+@bp.post("/visits/<work_order_id>/send")
+@allow(Role.VENDOR)
+def send_somebody(work_order_id: str) -> Response:
+    """Send a named caregiver at the time that was proposed."""
+    caregiver_id, _at, start = request.form.get("who", "").partition("@")
+    if not start.isdecimal():
+        raise BadInput(field="who", value=request.form.get("who"), expected="one of the list")
+    substitute(
+        session(),
+        current_app.extensions["ports"],
+        current_actor(),
+        key=_key(),
+        request=SubstituteRequest(work_order_id, [caregiver_id], int(start)),
+    )
+    flash(_("Sent. The elder is told who comes."), "ok")
+    return redirect(url_for("work.page", work_order_id=work_order_id))
 
 
 def _key() -> str:
