@@ -28,6 +28,8 @@ from marketplace.workflows.publish import publish_packaged
 
 DAY = "2026-11-23"
 """A Monday without a holiday: the demonstration's day, so that one seed is one city on any date."""
+AHEAD = timedelta(days=1)
+"""Enough to order for tomorrow; upkeep makes the later visits of recurring plans."""
 NIGHT_S = 5 * 3600 + 1800
 MORNING_S = 8 * 3600 + 1800
 
@@ -101,7 +103,7 @@ def _build(
         with progress("read the city's files") as advance:
             plan = loading.preview(session, ports, SYSTEM, folder, tick=lambda _f, n: advance(n))
         with progress("load the city") as advance:
-            loading.apply(session, ports, SYSTEM, plan, tick=lambda _f, n: advance(n))
+            loading.apply(session, ports, SYSTEM, plan, tick=lambda _f, n: advance(n), ahead=AHEAD)
         click.echo("; ".join(f"{f.new} {f.name}" for f in plan.files))
         for refusal in plan.refused[:10]:
             click.echo(f"refused: {refusal}", err=True)

@@ -196,9 +196,17 @@ def _chunks(
 
 
 def apply(
-    session: Session, ports: Ports, actor: Actor, plan: Preview, *, tick: Tick | None = None
+    session: Session,
+    ports: Ports,
+    actor: Actor,
+    plan: Preview,
+    *,
+    tick: Tick | None = None,
+    ahead: timedelta = AHEAD,
 ) -> list[Loaded]:
     """Load what the preview found, each file in one transaction; return what was written.
+
+    Work orders of recurring plans are made up to ``ahead`` of today; upkeep makes the later ones.
 
     Rows of orders are held against the order rules here, when the registers that they name are
     stored: what those refuse is added to the preview's refusals. Raises ``RegisterChanged``.
@@ -212,7 +220,7 @@ def apply(
             continue
         try:
             if file.name == listed.KIND.name:
-                written.append(_apply_orders(context, actor, file, tick))
+                written.append(_apply_orders(context, actor, file, tick, ahead))
             else:
                 written.append(_apply_register(context, actor, file, tick))
         except IntegrityError as clash:
@@ -231,9 +239,11 @@ def _apply_register(context: Context, actor: Actor, file: FilePreview, tick: Tic
     return Loaded(file.name, file.new, file.changed)
 
 
-def _apply_orders(context: Context, actor: Actor, file: FilePreview, tick: Tick | None) -> Loaded:
+def _apply_orders(
+    context: Context, actor: Actor, file: FilePreview, tick: Tick | None, ahead: timedelta
+) -> Loaded:
     rows = [row for new, _ in _chunks(file, OrderFileRow) for row in new]
-    until = context.today + AHEAD
+    until = context.today + ahead
     with transaction(context.session):
         accepted, refused = listed.sift(context, rows)
         file.refused += refused
