@@ -20,8 +20,8 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from marketplace.kernel.db import ID, Base, Instant
-from marketplace.kernel.immutable import freeze
 from marketplace.kernel.ids import new_id
+from marketplace.kernel.immutable import freeze
 
 SERIAL = BigInteger().with_variant(Integer, "sqlite")
 

@@ -53,7 +53,7 @@ SELECT l.statement_id, l.number, l.work_order_id FROM statement_line l LEFT JOIN
   WHERE unit = 'fen' AND (kind IN ('post', 'reversal') OR code = 'fee')
   GROUP BY 1, 2
 ) t ON t.work_order_id = l.work_order_id AND t.kind = l.kind
-WHERE t.fen IS NULL OR t.fen <> l.total_fen
+WHERE COALESCE(t.fen, 0) <> l.total_fen
 ORDER BY l.statement_id, l.number LIMIT :most
 """
 

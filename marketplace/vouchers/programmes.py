@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from marketplace.kernel.clock import Period
+from marketplace.kernel.errors import DomainError
 from marketplace.vouchers.eligibility import Condition, ProgrammeFileBad, conditions
 
 FOLDER = Path(__file__).parent / "programmes"
@@ -138,7 +139,7 @@ def terms_of(code: str, on: date, district_code: str | None = None) -> Terms:
     """Return the terms in force; raises ``UnknownProgramme`` where there are none on that day."""
     found = [t for t in _versions(code, district_code) if t.valid_from <= on]
     if not found:
-        raise UnknownProgramme(code)
+        raise UnknownProgramme(programme=code)
     return found[-1]
 
 
@@ -160,7 +161,7 @@ def settings_on(on: date) -> MoneySettings:
     """Return the settings in force; raises ``UnknownProgramme`` before the first."""
     found = [s for s in _settings() if s.valid_from <= on]
     if not found:
-        raise UnknownProgramme("settings")
+        raise UnknownProgramme(programme="settings", on=on.isoformat())
     return found[-1]
 
 
@@ -172,8 +173,10 @@ def files_sha256() -> str:
     return digest.hexdigest()
 
 
-class UnknownProgramme(LookupError):
-    """No programme of that code is in force."""
+class UnknownProgramme(DomainError):
+    """No programme of that code, or no settings, are in force. Facts: ``programme``."""
+
+    kind = "bad_input"
 
 
 @cache
@@ -197,7 +200,7 @@ def _files() -> dict[str, tuple[Path, dict[str, Any]]]:
 @cache
 def _versions(code: str, district_code: str | None) -> tuple[Terms, ...]:
     if code not in _files():
-        raise UnknownProgramme(code)
+        raise UnknownProgramme(programme=code)
     path, content = _files()[code]
     versions = []
     for row in content["version"]:
