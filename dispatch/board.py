@@ -502,10 +502,13 @@ class Board:
         return int(day.rows[row, chain.PIN]) == BEGUN
 
     def delayed(self, day: Day, late_s: int) -> Day:
-        """Return *day*, not timed yet, with its next step at least so much later than it could be."""
+        """Return *day*, not timed yet, with its next step at least so much later than it could be.
+
+        Who is on the way home is late for nobody.
+        """
         rows = day.rows.copy()
         for k in range(len(rows)):
-            if rows[k, chain.PIN] == BEGUN:
+            if rows[k, chain.PIN] == BEGUN or rows[k, chain.KIND] == HOME:
                 continue
             soonest = int(day.times[k])
             if rows[k, chain.KIND] != LEAVE:

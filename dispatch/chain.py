@@ -102,7 +102,8 @@ def bind(rows, n, own, ways, person, shifts, task, relax, now, slack, keep, s):
             work += rows[k, LASTS]
         lo = max(lo, rows[k, SOONEST_AT])
         if rows[k, PIN]:
-            lo = hi = rows[k, OLD]
+            # Who cannot be there at the time that a crew has agreed on cannot come at all.
+            lo, hi = max(rows[k, OLD], rows[k, SOONEST_AT]), rows[k, OLD]
         s[LO, k] = lo
         s[HI, k] = hi
     if travel + work > person[MAX_WORK] and not relax & NO_WORK:
@@ -476,7 +477,8 @@ def settle(rows, n, rested, own, ways, person, shifts, task, window, now, slack,
     """Find times of the whole chain that move its visits least; return (rest_at, late, travel).
 
     The times are in ``X``; rest_at is -2 where there are none, -1 where no rest is due. First
-    nobody starts earlier than before, then whatever ``slack`` allows.
+    nobody starts earlier than before, then whatever ``slack`` allows. Of equals, a rest between
+    routes goes before one on the way.
     """
     due = rest_is_due(person, rested, 0)
     best = np.empty(n, np.int64)
@@ -487,8 +489,12 @@ def settle(rows, n, rested, own, ways, person, shifts, task, window, now, slack,
             return -2, False, -1
         if due and not reach(rows, n, task, window, person, 0, s):
             continue
-        for option in range(2 * n + 1 if due else 1):
-            rest_at, late = (option // 2, option % 2 == 1) if due else (-1, False)
+        for option in range(4 * n + 2 if due else 1):
+            between = option < 2 * n + 1
+            step = option if between else option - (2 * n + 1)
+            rest_at, late = (step // 2, step % 2 == 1) if due else (-1, False)
+            if due and between != (rest_at == n or rows[rest_at, KIND] == LEAVE):
+                continue
             if due and not rest_may_be(rows, n, rest_at, late, person, s):
                 continue
             s[X, :n] = -AGES

@@ -105,15 +105,8 @@ def _reason(board: Board, task: Task, counts: list[int], who: list[int]) -> Unas
 def _only_too_late(board: Board, at: int, who: Sequence[int]) -> bool:
     """Return whether nothing but readiness and holding time of the load stands in the way."""
     # Who cannot bring the load at all is no candidate, so that everybody is asked where none is.
-    asked = who or _without_load(board, at)
-    if not who and asked:
-        return True
+    asked = who or board.candidates(replace(board.tasks[at], load=None))
     return bool(len(board.options(at, asked, relax=chain.NO_READY | chain.NO_HOLD)))
-
-
-def _without_load(board: Board, at: int) -> list[int]:
-    bare = replace(board.tasks[at], load=None)
-    return board.candidates(bare)
 
 
 def _open_people(board: Board) -> People:
