@@ -21,6 +21,7 @@ from dispatch.candidates import LADDER, Candidates, eligible
 from dispatch.check import Violation, check, check_routes
 from dispatch.cost import totals_of
 from dispatch.engine.block import COLD, Budget, Found, search_block
+from dispatch.engine.columns import recombine
 from dispatch.engine.pieces import LARGEST, Piece, divide, grouped, packed, schedule_rounds
 from dispatch.engine.rota import Rota
 from dispatch.engine.routes import routes_of
@@ -40,6 +41,10 @@ logger = logging.getLogger(__name__)
 Array = np.ndarray
 FINISH_A_TASK_S = 1e-4
 """Kept back for routes and check at the end."""
+RECOMBINE_FROM_S = 20.0
+"""From so many seconds on, part of the time goes to recombination with priced routes."""
+SEARCH_PART = 0.5
+"""The part of the time that then stays with the search."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +128,8 @@ class _Planner:
         if parts:
             rota = Rota.of(self.problem, self.candidates, start)
             self._search(parts, rota, executor)
-            found = self._checked(routes_of(self.problem, rota.days, rota.times))
+            routes = routes_of(self.problem, rota.days, rota.times)
+            found = self._checked(self._recombined(routes, executor))
             best = min(found, best, key=lambda plan: plan.totals.cost)
         self._say("planned", best)
         return self._with_reasons(best)
@@ -155,8 +161,7 @@ class _Planner:
     ) -> None:
         """Search all parts, round after round, and leave the best days in *rota*."""
         rounds = schedule_rounds(parts, again=self.whole.has_shares and len(parts) > 1)
-        kept = FINISH_A_TASK_S * len(self.problem.tasks)
-        deadline = self.began + self.seconds - kept
+        deadline = self.began + self.seconds * self._search_part() - self._kept()
         own = ThreadPoolExecutor(self.workers) if executor is None else None
         try:
             for turn, chosen in enumerate(rounds):
@@ -178,6 +183,30 @@ class _Planner:
         finally:
             if own is not None:
                 own.shutdown()
+
+    def _kept(self) -> float:
+        """Return the seconds kept back for routes and check at the end."""
+        return FINISH_A_TASK_S * len(self.problem.tasks)
+
+    def _search_part(self) -> float:
+        """Return the part of the time that is for the search; the rest is for recombination."""
+        return SEARCH_PART if self.seconds >= RECOMBINE_FROM_S else 1.0
+
+    def _recombined(self, routes: list[Route], executor: Executor | None) -> list[Route]:
+        """Return the routes after OR-Tools has decided what local search cannot."""
+        if self._search_part() == 1.0 or self._stopped() or check_routes(self.problem, routes):
+            return routes
+        left = self.began + self.seconds - self._kept() - time.perf_counter()
+        self._say("recombining with priced routes")
+        return recombine(
+            self.problem,
+            routes,
+            seconds=left,
+            workers=self.workers,
+            executor=executor,
+            progress=self._say,
+            should_stop=self._stopped,
+        )
 
     def _stopped(self) -> bool:
         return self.should_stop is not None and self.should_stop()

@@ -35,6 +35,7 @@ SMALL = 24
 FIRST_SLICE_S = 3.0
 MOST_SLICES = 4
 MOST_BANS = 12
+TELL_S = 1.0
 
 
 def recombine(
@@ -46,23 +47,35 @@ def recombine(
     executor: Executor | None = None,
     known: Iterable[tuple[int, int, tuple[int, ...]]] = (),
     progress: Callable[[str], None] | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> list[Route]:
     """Return routes that keep every rule and cost no more than the given ones, which keep them.
 
     ``known`` are further routes seen: (caregiver, shift, tasks in order), by number; those that a
     part can use are offered to it. Parts run on ``executor`` where one is handed in, else on
-    ``workers`` processes.
+    ``workers`` processes. ``should_stop`` is asked several times a second.
     """
     begun = time.monotonic()
     book = _Book(problem, routes)
     jobs = book.jobs(known)
 
+    told = begun
+
     def report() -> None:
-        if progress is not None:
+        nonlocal told
+        if progress is not None and time.monotonic() > told + TELL_S:
+            told = time.monotonic()
             done = sum(job.done for job in jobs)
             progress(f"{done} of {len(jobs)} parts recombined, saved {book.saved}")
 
-    run_slices(jobs, begun + seconds, workers, executor=executor, report=report)
+    run_slices(
+        jobs,
+        begun + seconds,
+        workers,
+        executor=executor,
+        report=report,
+        should_stop=should_stop,
+    )
     made = book.board.routes()
     faults = check_routes(problem, made)
     if faults:

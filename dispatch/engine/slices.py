@@ -5,12 +5,15 @@ A job hands out a function and its arguments (which may cross processes) and tak
 
 from __future__ import annotations
 
+import multiprocessing
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from typing import Any, Protocol
 
-GRACE_S = 5.0
+GRACE_S = 2.0
+LOOK_S = 0.2
 
 
 class Job(Protocol):
@@ -35,56 +38,69 @@ def run_slices(
     *,
     executor: Executor | None = None,
     report: Callable[[], None] = lambda: None,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Work on the jobs until all are done or ``deadline`` (of `time.monotonic`) is reached.
+    """Work on the jobs until all are done, ``deadline`` (of `time.monotonic`) or ``should_stop``.
 
     ``executor`` runs the slices where it is given; otherwise ``workers`` processes do, or this one
     alone for one worker. ``report`` is called after each slice.
     """
+    run = _Run(jobs, deadline, max(1, workers), report, should_stop)
     if executor is not None:
-        _spread(jobs, deadline, workers, executor, report)
-    elif workers <= 1 or len(jobs) < 2:
-        while (job := _next(jobs, deadline, set())) is not None:
-            function, arguments = job.work(deadline - time.monotonic())
-            job.take(function(*arguments))
-            report()
+        run.spread(executor)
+    elif workers <= 1 or len(jobs) < 2 or multiprocessing.current_process().daemon:
+        run.alone()
     else:
-        own = ProcessPoolExecutor(workers)
+        # A fork is ready at once, but must not be made while other threads may hold a lock.
+        way = "fork" if threading.active_count() == 1 else "spawn"
+        own = ProcessPoolExecutor(workers, multiprocessing.get_context(way))
         try:
-            _spread(jobs, deadline, workers, own, report)
+            run.spread(own)
         finally:
             own.shutdown(wait=False, cancel_futures=True)
 
 
-def _next(jobs: Sequence[Job], deadline: float, busy: set[int]) -> Job | None:
-    if time.monotonic() >= deadline:
-        return None
-    waiting = [job for job in jobs if not job.done and id(job) not in busy]
-    return min(waiting, key=lambda job: job.urgency(), default=None)
+class _Run:
+    """One run of `run_slices`."""
 
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        deadline: float,
+        workers: int,
+        report: Callable[[], None],
+        should_stop: Callable[[], bool],
+    ) -> None:
+        self.jobs, self.deadline, self.workers = jobs, deadline, workers
+        self.report, self.should_stop = report, should_stop
 
-def _spread(
-    jobs: Sequence[Job],
-    deadline: float,
-    workers: int,
-    executor: Executor,
-    report: Callable[[], None],
-) -> None:
-    running: dict[Future, Job] = {}
-    while True:
-        while len(running) < max(1, workers):
-            job = _next(jobs, deadline, {id(each) for each in running.values()})
-            if job is None:
-                break
-            function, arguments = job.work(deadline - time.monotonic())
-            running[executor.submit(function, *arguments)] = job
-        if not running:
-            return
-        # What is still being worked on after the grace keeps what it had.
-        left = deadline + GRACE_S - time.monotonic()
-        ready, _ = wait(running, timeout=max(0.0, left), return_when=FIRST_COMPLETED)
-        if not ready:
-            return
-        for future in ready:
-            running.pop(future).take(future.result())
-        report()
+    def alone(self) -> None:
+        """Work on the jobs in this process, one slice after the other."""
+        while (job := self._next(set())) is not None:
+            function, arguments = job.work(self.deadline - time.monotonic())
+            job.take(function(*arguments))
+            self.report()
+
+    def spread(self, executor: Executor) -> None:
+        """Keep the executor's workers busy with the most urgent jobs."""
+        running: dict[Future, Job] = {}
+        while True:
+            while len(running) < self.workers:
+                job = self._next({id(each) for each in running.values()})
+                if job is None:
+                    break
+                function, arguments = job.work(self.deadline - time.monotonic())
+                running[executor.submit(function, *arguments)] = job
+            # What is still being worked on after the grace keeps what it had.
+            if not running or time.monotonic() > self.deadline + GRACE_S or self.should_stop():
+                return
+            ready, _ = wait(running, timeout=LOOK_S, return_when=FIRST_COMPLETED)
+            for future in ready:
+                running.pop(future).take(future.result())
+                self.report()
+
+    def _next(self, busy: set[int]) -> Job | None:
+        if time.monotonic() >= self.deadline or self.should_stop():
+            return None
+        waiting = [job for job in self.jobs if not job.done and id(job) not in busy]
+        return min(waiting, key=lambda job: job.urgency(), default=None)
