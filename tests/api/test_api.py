@@ -178,6 +178,19 @@ def test_the_home_code_is_the_elders_and_opens_the_visit(people, clock):
     ok(people["caregiver"].post(f"/work-orders/{work_order_id}/check-in", body), 201)
 
 
+def test_nobody_guesses_a_homes_code_by_trying(people, clock):
+    work_order_id = assigned(people)
+    clock.advance(hours=24, minutes=30)
+    said = []
+    for n in range(35):
+        shown = evidence(clock, f"try-{n}") | {"method": "home_code", "code": f"{n:06d}"}
+        body = {"visit_id": f"X{n}", "shown": shown}
+        answer = people["caregiver"].post(f"/work-orders/{work_order_id}/check-in", body)
+        said.append(answer.status_code)
+    assert set(said[:30]) == {422}
+    assert set(said[30:]) == {429}
+
+
 def test_the_days_problem_reads_as_the_contract(people):
     from dispatch.io import problem_from_json
 
