@@ -25,13 +25,14 @@ from marketplace.workflows.assign import AssignRequest, assign_day
 from marketplace.workflows.demo_city import MOST_ORDERS, write_city
 from marketplace.workflows.load import run as loading
 from marketplace.workflows.publish import publish_packaged
+from marketplace.workflows.upkeep import ask_for_pooled
 
 DAY = "2026-11-23"
 """A Monday without a holiday: the demonstration's day, so that one seed is one city on any date."""
 AHEAD = timedelta(days=1)
 """Enough to order for tomorrow; upkeep makes the later visits of recurring plans."""
 NIGHT_S = 5 * 3600 + 1800
-MORNING_S = 8 * 3600 + 1800
+MORNING_S = 7 * 3600 + 1800
 
 
 @click.command("demo")
@@ -60,7 +61,7 @@ def demo(
 ) -> None:
     """Make a synthetic city of Taizhou, load it, plan its day and serve it.
 
-    A second run finds what is there and goes on from it. The demonstration's clock stands at 08:30 of
+    A second run finds what is there and goes on from it. The demonstration's clock stands at 07:30 of
     its day when it starts and runs from there.
     """
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
@@ -128,12 +129,15 @@ def _plan(session: Any, ports: Ports, on: date, seconds: float, seed: int) -> No
 
         request = AssignRequest(day=on, seconds=seconds, seed=seed)
         done = assign_day(session, ports, SYSTEM, key=f"demo/{on}", request=request, progress=tell)
+    ask_for_pooled(session, ports)
     with progress("vendors accept", None) as advance:
         accepted = city.accept_most(session, ports, on, advance=advance)
+    with progress("the first visits of the morning", None) as advance:
+        came = city.play_morning(session, ports, on, until_s=MORNING_S, advance=advance)
     click.echo(
         f"{on}: {done.tasks} visits on the road, {done.assigned + done.offered} have somebody "
         f"({accepted} just accepted by their vendors), {done.left_out} left out, checker: "
-        f"{done.violations} violations, {done.travel_s / 3600:.0f} h of travel"
+        f"{done.violations} violations, {done.travel_s / 3600:.0f} h of travel; {came} have come by {MORNING_S // 3600:02d}:30"
     )
     for reason, count in sorted(done.by_reason.items(), key=lambda x: (-x[1], x[0])):
         click.echo(f"  left out, {reason}: {count}")

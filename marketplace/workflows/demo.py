@@ -6,8 +6,9 @@ Every step walks the path that a bureau's own data takes. Each may be repeated a
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
@@ -17,7 +18,7 @@ from marketplace.accounts.service import NewAccount, create_accounts
 from marketplace.elders.models import Elder, FamilyLink
 from marketplace.kernel.actor import Actor, Role
 from marketplace.kernel.audit import AuditEvent
-from marketplace.kernel.clock import Period, instant_of
+from marketplace.kernel.clock import FrozenClock, Period, instant_of
 from marketplace.kernel.db import transaction
 from marketplace.kernel.errors import NotFound
 from marketplace.kernel.ports import Ports
@@ -26,6 +27,7 @@ from marketplace.orders.states import State
 from marketplace.vouchers.models import Entitlement
 from marketplace.workflows.accept import AnswerRequest, accept_offer
 from marketplace.workflows.grants import grant_period
+from marketplace.workflows.visit import CheckInRequest, CheckOutRequest, Shown, check_in, check_out
 from vendors.models import Caregiver, JobOffer, Vendor
 
 PREPARER = Actor(user_id="demo-preparer", role=Role.BUREAU)
@@ -90,6 +92,67 @@ def accept_most(
         taken += 1
         advance(1)
     return taken
+
+
+def play_morning(
+    session: Session, ports: Ports, day: date, *, until_s: int, advance: Callable[[int], None]
+) -> int:
+    """Let caregivers check in and out as planned until a second of the day; one in 25 does not come.
+
+    Each step is the caregiver's own, at its own time, with a photo and a position at the door. Returns
+    how many visits began.
+    """
+    until = instant_of(day, until_s)
+    planned = session.execute(
+        select(
+            WorkOrder.id,
+            WorkOrder.lat,
+            WorkOrder.lng,
+            Assignment.caregiver_id,
+            Caregiver.vendor_id,
+            Assignment.starts_at,
+            Assignment.ends_at,
+        )
+        .join(Assignment, Assignment.work_order_id == WorkOrder.id)
+        .join(Caregiver, Caregiver.id == Assignment.caregiver_id)
+        .where(WorkOrder.visit_on == day, WorkOrder.state == State.ASSIGNED.value)
+        .where(Assignment.starts_at <= until)
+        .order_by(Assignment.starts_at, WorkOrder.id, Assignment.caregiver_id)
+    ).all()
+    session.rollback()
+    came = [row for n, row in enumerate(planned) if n % 25]
+    steps = [(row.starts_at, "check_in", row) for row in came]
+    steps += [(row.ends_at, "check_out", row) for row in came if row.ends_at <= until]
+    for at, step, row in sorted(steps, key=lambda s: (s[0], s[1], s[2].id, s[2].caregiver_id)):
+        _play(session, replace(ports, clock=FrozenClock(at)), step, row)
+        advance(1)
+    return len(came)
+
+
+def _play(session: Session, ports: Ports, step: str, row: Any) -> None:
+    at = ports.clock.now()
+    visit_id = f"{row.id}-{row.caregiver_id}"[-40:]
+    actor = Actor(
+        user_id=f"demo-{row.caregiver_id}",
+        role=Role.CAREGIVER,
+        vendor_id=row.vendor_id,
+        caregiver_id=row.caregiver_id,
+    )
+    shown = Shown(
+        evidence_id=f"{step}-{visit_id}"[-40:],
+        method="gps_photo",
+        at_device=at,
+        lat=row.lat,
+        lng=row.lng,
+        accuracy_m=20,
+        device_id=f"phone-{row.caregiver_id}",
+    )
+    if step == "check_in":
+        begin = CheckInRequest(work_order_id=row.id, visit_id=visit_id, shown=shown)
+        check_in(session, ports, actor, key=f"demo/in/{visit_id}", request=begin)
+    else:
+        end = CheckOutRequest(visit_id=visit_id, shown=shown)
+        check_out(session, ports, actor, key=f"demo/out/{visit_id}", request=end)
 
 
 def latest_second(session: Session, day: date, start_s: int) -> int:
