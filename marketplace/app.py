@@ -11,6 +11,7 @@ from flask_sqlalchemy import SQLAlchemy
 from marketplace import commands, web
 from marketplace.adapters.feed import LocalFeed, RedisFeed
 from marketplace.adapters.geocoder import build_geocoder
+from marketplace.adapters.national_voucher import FileVoucherSystem
 from marketplace.adapters.null import OutboxNotifier
 from marketplace.config import Settings
 from marketplace.kernel import log
@@ -32,6 +33,7 @@ def build_ports(settings: Settings, clock: Clock | None = None) -> Ports:
         notifier=OutboxNotifier(),
         geocoder=build_geocoder(settings),
         live=RedisFeed(settings.redis_url) if settings.redis_url else LocalFeed(),
+        outside={"NV": FileVoucherSystem(settings.instance / "national_voucher.sqlite3")},
     )
 
 

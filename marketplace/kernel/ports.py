@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from marketplace.kernel.clock import Clock
@@ -79,6 +80,34 @@ class LiveFeed(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class OutsideVoucher:
+    """What an outside payer promises one person for one month."""
+
+    person_id: str
+    period: str
+    cap_fen: int
+    left_fen: int
+
+
+class OutsideRefused(Exception):
+    """The outside payer said no; trying again will not help. ``args``: its reason code."""
+
+
+class OutsidePayer(Protocol):
+    """An outside system that pays a part, such as the national voucher. Every write is safe to repeat
+    with the same ``hold_id``. Raises ``OutsideRefused``, or ``DeliveryFailed`` to be tried again."""
+
+    def quote(self, person_ids: Sequence[str], period: str) -> dict[str, OutsideVoucher]: ...
+    def hold(self, *, hold_id: str, person_id: str, period: str, fen: int) -> None: ...
+    def capture(self, *, hold_id: str, fen: int) -> None: ...
+    def release(self, *, hold_id: str) -> None: ...
+    def refund(self, *, hold_id: str, fen: int) -> None: ...
+    def reconcile(self, period: str) -> dict[str, tuple[str, int]]:
+        """Return hold id -> (state, fen) of a month as the outside system sees it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Ports:
     """Everything that a workflow may ask of the world beside its database session."""
 
@@ -87,3 +116,4 @@ class Ports:
     notifier: Notifier
     geocoder: Geocoder
     live: LiveFeed
+    outside: Mapping[str, OutsidePayer] = field(default_factory=dict)

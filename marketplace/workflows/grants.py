@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import select, update
@@ -24,6 +24,7 @@ from marketplace.vouchers import expected, grants, programmes
 from marketplace.vouchers.grants import Grant
 from marketplace.vouchers.ledger import expect_many
 from marketplace.vouchers.models import GrantRun
+from marketplace.vouchers.programmes import Terms
 from marketplace.workflows.policy import About, Action, require
 
 
@@ -100,7 +101,7 @@ def preview_grants(
     )
     with transaction(session):
         tally = _Tally()
-        for _ in _chunks(session, period, district_code, tally):
+        for _ in _chunks(session, ports, period, district_code, tally):
             pass
         totals = _totals(session, period, district_code, tally)
         run = GrantRun(
@@ -185,7 +186,7 @@ def release_grants(
         tally = _Tally()
         granted = 0
         expect_many(session)
-        for fresh in _chunks(session, period, district, tally):
+        for fresh in _chunks(session, ports, period, district, tally):
             granted += grants.write_grants(
                 session, fresh, period=period, district_code=district, run_id=run_id, at=at
             )
@@ -230,12 +231,14 @@ def grant_period(
 
 
 def _chunks(
-    session: Session, period: Period, district_code: str, tally: _Tally
+    session: Session, ports: Ports, period: Period, district_code: str, tally: _Tally
 ) -> Iterator[Sequence[Grant]]:
     """Yield the grants still to be made, district in order of elders, and count them."""
     terms = {t.code: t for t in programmes.all_terms(period.first, district_code)}
     for people in facts_of_district(session, district_code, period.first, chunk=20_000):
-        planned = list(grants.plan_grants(people, period, district_code))
+        planned = _confirmed(
+            ports, list(grants.plan_grants(people, period, district_code)), terms, period
+        )
         ids = [elder_id for elder_id, _ in people]
         done = grants.already_granted(session, period, ids)
         before = grants.granted_in(session, period.previous(), ids)
@@ -253,6 +256,29 @@ def _chunks(
                 f"{g.elder_id}|{g.programme_code}|{g.programme_version}|{g.tier}|{g.amount}\n".encode()
             )
         yield fresh
+
+
+def _confirmed(
+    ports: Ports, planned: list[Grant], terms: Mapping[str, Terms], period: Period
+) -> list[Grant]:
+    """Return the grants with outside payers' own amounts: what they do not confirm is not granted."""
+    asked: dict[str, list[str]] = defaultdict(list)
+    for g in planned:
+        if terms[g.programme_code].grant == "outside" and g.programme_code in ports.outside:
+            asked[g.programme_code].append(g.elder_id)
+    if not asked:
+        return planned
+    told = {code: ports.outside[code].quote(ids, str(period)) for code, ids in asked.items()}
+    confirmed = []
+    for g in planned:
+        if g.programme_code in told:
+            voucher = told[g.programme_code].get(g.elder_id)
+            amount = min(g.amount, voucher.cap_fen) if voucher else 0
+            if amount > 0:
+                confirmed.append(replace(g, amount=amount))
+        else:
+            confirmed.append(g)
+    return confirmed
 
 
 def _totals(

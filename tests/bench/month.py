@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import ClassVar
 
 from sqlalchemy import insert, select, text
 from sqlalchemy.orm import Session
@@ -43,6 +44,7 @@ VENDORS = 127
 
 class _Ports:
     clock = FrozenClock(NOW)
+    outside: ClassVar[dict[str, object]] = {}
 
 
 _backend: list[int] = []

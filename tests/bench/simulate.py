@@ -52,6 +52,7 @@ class World:
         self.session = session
         self.clock = FrozenClock(instant_of(date(2026, 1, 1), 9 * 3600))
         self.count = 0
+        self.outside: dict[str, Any] = {}
         self.works: list[str] = []
         self.ended: Counter[str] = Counter()
         with transaction(session):

@@ -1,0 +1,152 @@
+"""Tell outside payers what we held, captured, released and refunded, and compare the books."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session, aliased
+
+from marketplace.kernel import audit
+from marketplace.kernel.actor import SYSTEM
+from marketplace.kernel.db import transaction
+from marketplace.kernel.outbox import OutboxMessage
+from marketplace.kernel.ports import DeliveryFailed, OutsidePayer, OutsideRefused, Ports
+from marketplace.vouchers.models import LedgerTransfer
+
+MOST_ATTEMPTS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How many messages an outside payer took, refused (a person must look) or must get again."""
+
+    taken: int
+    refused: int
+    again: int
+
+
+def tell_outside_payers(session: Session, ports: Ports, *, limit: int = 200) -> Told:
+    """Deliver what is due, oldest first. The call is made with no transaction open; repeating a
+    message is harmless, because the outside system knows it by its hold."""
+    taken = refused = again = 0
+    m = OutboxMessage
+    session.rollback()
+    rows = session.execute(
+        select(m.id, m.recipient_id, m.template, m.values, m.attempts)
+        .where(
+            m.channel == "bureau",
+            m.template.like("outside.%"),
+            m.delivered_at.is_(None),
+            m.due_at <= ports.clock.now(),
+            m.attempts < MOST_ATTEMPTS,
+        )
+        .order_by(m.due_at, m.id)
+        .limit(limit)
+    ).all()
+    session.rollback()
+    for message_id, payer_code, template, values, attempts in rows:
+        payer = ports.outside.get(payer_code)
+        if payer is None:
+            continue
+        error = None
+        try:
+            _tell(payer, template.removeprefix("outside."), values)
+            taken += 1
+        except OutsideRefused as refusal:
+            error, refused = str(refusal), refused + 1
+        except DeliveryFailed as failure:
+            error, again = str(failure)[:200], again + 1
+        _note(session, ports.clock.now(), message_id, attempts + 1, error)
+    return Told(taken, refused, again)
+
+
+def _tell(payer: OutsidePayer, verb: str, values: dict[str, Any]) -> None:
+    hold_id, fen = str(values["hold_id"]), int(values["fen"])
+    # A refund names the capture that it takes back; both go by the hold's name outside.
+    hold_id = "hold/" + hold_id.split("/", 1)[1]
+    match verb:
+        case "hold":
+            _, _, person, period = str(values["account_id"]).split(":")[:4]
+            payer.hold(hold_id=hold_id, person_id=person, period=period, fen=fen)
+        case "capture":
+            payer.capture(hold_id=hold_id, fen=fen)
+        case "release":
+            payer.release(hold_id=hold_id)
+        case "refund":
+            payer.refund(hold_id=hold_id, fen=fen)
+        case _:
+            raise ValueError(verb)
+
+
+def _note(
+    session: Session, at: datetime, message_id: str, attempts: int, error: str | None
+) -> None:
+    with transaction(session):
+        values: dict[str, Any] = {"attempts": attempts, "last_error": error}
+        if error is None:
+            values["delivered_at"] = at
+        session.execute(
+            update(OutboxMessage)
+            .where(OutboxMessage.id == message_id)
+            .values(**values)
+            .execution_options(synchronize_session=False)
+        )
+        if error is not None:
+            audit.record(
+                session,
+                at=at,
+                actor=SYSTEM,
+                action="outside_refused",
+                subject_kind="outbox_message",
+                subject_id=message_id,
+                reason=error,
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A hold on which our ledger and the outside payer disagree: (state, fen) of each."""
+
+    hold_id: str
+    ours: tuple[str, int] | None
+    theirs: tuple[str, int] | None
+
+
+def reconcile(session: Session, ports: Ports, *, payer_code: str, period: str) -> list[Difference]:
+    """Return where the books differ for a month; empty where they agree."""
+    theirs = ports.outside[payer_code].reconcile(period)
+    ours = _ours(session, payer_code, period)
+    return [
+        Difference(hold_id, ours.get(hold_id), theirs.get(hold_id))
+        for hold_id in sorted(set(ours) | set(theirs))
+        if ours.get(hold_id) != theirs.get(hold_id)
+    ]
+
+
+def _ours(session: Session, payer_code: str, period: str) -> dict[str, tuple[str, int]]:
+    hold, end, mirror = (aliased(LedgerTransfer) for _ in range(3))
+    rows = session.execute(
+        select(hold.id, hold.amount, end.kind, end.amount, mirror.id)
+        .outerjoin(end, end.pending_id == hold.id)
+        .outerjoin(mirror, mirror.reverses_id == end.id)
+        .where(
+            hold.kind == "pending",
+            hold.code == payer_code,
+            hold.unit == "fen",
+            hold.period == period,
+        )
+    )
+    found: dict[str, tuple[str, int]] = {}
+    for hold_id, amount, kind, captured, reversed_by in rows:
+        if kind is None:
+            found[hold_id] = ("held", amount)
+        elif kind != "post":
+            found[hold_id] = ("released", 0)
+        elif reversed_by is None:
+            found[hold_id] = ("captured", captured)
+        else:
+            found[hold_id] = ("refunded", 0)
+    return found
