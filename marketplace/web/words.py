@@ -385,6 +385,7 @@ ERRORS: dict[str, Any] = {
     "hold_missing": _l("The month's grants are not out, so nothing is held yet."),
     "id_taken": _l("This number stands for something else. Load the page again."),
     "period_open": _l("The month has not ended yet."),
+    "unknown_programme": _l("No such programme is in force on that day."),
     "plan_broken": _l("The checker found a broken rule, so the plan was not written."),
     "preview_outdated": _l("Facts changed since the preview. Look at it again."),
     "register_changed": _l("Somebody wrote the same register meanwhile. Load the file again."),

@@ -25,8 +25,10 @@ from marketplace.orders import service as orders
 from marketplace.orders.states import State
 from marketplace.vouchers import service as vouchers
 from marketplace.workflows import accept, confirm, recur
+from marketplace.workflows.lapse import lapse
 from marketplace.workflows.ledger import seal_ledger
 from marketplace.workflows.offer import Market, offer_next
+from marketplace.workflows.outside import tell_outside_payers
 from marketplace.workflows.step import run_step
 from marketplace.workflows.visit import close
 from vendors import offers
@@ -76,6 +78,8 @@ def upkeep(
     left_open = did("close_left_open", close_left_open(session, ports).count)
     delivered, failed = deliver(session, ports)
     did("deliver", delivered)
+    did("tell_outside_payers", tell_outside_payers(session, ports).taken)
+    did("lapse", lapse(session, ports).entitlements)
     sealed = did("seal", sum(s.transfers for s in seal_ledger(session, ports)))
     return Kept(
         offers_expired=expired,
