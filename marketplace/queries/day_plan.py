@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from marketplace.catalogue.models import ServiceVersion
@@ -16,7 +14,7 @@ from marketplace.elders.models import Elder
 from marketplace.kernel.actor import Scope
 from marketplace.orders.models import Assignment, DispatchRun, LeftOut, WorkOrder
 from marketplace.orders.states import State
-from marketplace.queries.reach import work_orders_in
+from marketplace.queries.reach import nobody_goes, work_orders_in
 from marketplace.queries.today import GONE
 from vendors.models import Caregiver, Site, Vendor
 
@@ -216,21 +214,19 @@ def map_points(
     if vendor:
         limits.append(WorkOrder.vendor_id == vendor)
     rows = session.execute(
-        select(WorkOrder.lat, WorkOrder.lng, WorkOrder.state, LeftOut.work_order_id)
+        select(WorkOrder.lat, WorkOrder.lng, WorkOrder.state, case((nobody_goes(), 1), else_=0))
         .outerjoin(LeftOut, LeftOut.work_order_id == WorkOrder.id)
         .where(*limits)
     )
-    return [MapPoint(lat, lng, _kind(state, left)) for lat, lng, state, left in rows]
+    return [MapPoint(lat, lng, _kind(state, bool(nobody))) for lat, lng, state, nobody in rows]
 
 
-def _kind(state: str, left: str | None) -> int:
+def _kind(state: str, nobody: bool) -> int:
     if state in (State.DONE, State.CONFIRMED, State.SETTLED, State.DISPUTED):
         return 2
     if state == State.IN_SERVICE:
         return 1
-    if state in (State.POOLED, State.NO_SHOW) or (left and state == State.ACCEPTED):
-        return 3
-    return 0
+    return 3 if nobody else 0
 
 
 def map_routes(
@@ -264,8 +260,3 @@ def map_routes(
         )
         route.stops.append((lat, lng))
     return sorted(routes.values(), key=lambda r: -len(r.stops))[:most]
-
-
-def count_kinds(points: Iterable[MapPoint]) -> dict[int, int]:
-    """Return how many points there are of each kind."""
-    return dict(Counter(p.kind for p in points))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, and_, false, or_, select, true
 
 from marketplace.kernel.actor import Scope
-from marketplace.orders.models import Assignment, WorkOrder
+from marketplace.orders.models import Assignment, LeftOut, WorkOrder
 from marketplace.orders.states import State
 from vendors.models import JobOffer
 
@@ -34,3 +34,16 @@ def work_orders_in(scope: Scope) -> ColumnElement[bool]:
         limits.append(WorkOrder.town_code == scope.town_code)
     # A scope that limits nothing and does not say "everything" reaches nothing.
     return and_(*limits) if limits else false()
+
+
+def nobody_goes() -> ColumnElement[bool]:
+    """Return the condition under which a work order has nobody; the query joins ``LeftOut`` outer.
+
+    The plan left it out, its helper did not come, or it is a stop that no vendor has. What is no stop
+    of a route (by phone, at a centre, by the month) waits for its vendor and is not meant here.
+    """
+    left_out = LeftOut.work_order_id.is_not(None) & WorkOrder.state.in_(
+        [State.POOLED, State.OFFERED, State.ACCEPTED]
+    )
+    unserved = (WorkOrder.state == State.POOLED) & WorkOrder.is_stop
+    return left_out | unserved | (WorkOrder.state == State.NO_SHOW)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import func, select
@@ -13,7 +13,7 @@ from marketplace.kernel.actor import Scope
 from marketplace.kernel.clock import instant_of
 from marketplace.orders.models import Assignment, LeftOut, WorkOrder, WorkOrderEvent
 from marketplace.orders.states import State
-from marketplace.queries.reach import work_orders_in
+from marketplace.queries.reach import nobody_goes, work_orders_in
 from vendors.models import Vendor, VendorLicence
 
 LATE_AFTER = timedelta(minutes=15)
@@ -22,13 +22,16 @@ LATE_AFTER = timedelta(minutes=15)
 ANSWER_DOOR_WITHIN = timedelta(minutes=30)
 """After a door that stayed shut somebody looks in within this time."""
 
+MOST_OF_A_KIND = 4
+"""Vendors that stand by name under one kind of matter; the others are counted together."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedLine:
     """One matter. ``kind`` names the sentence, ``due_at`` is when its clock reaches zero.
 
     ``owner_vendor`` is the vendor's name where a vendor must act; else the owner is the area's own
-    staff. ``count`` work orders are concerned, ``work_order_id`` the first of them.
+    staff. ``count`` work orders of ``owners`` owners are concerned, ``work_order_id`` is the first of them.
     """
 
     kind: str
@@ -43,19 +46,37 @@ class RedLine:
     district_code: str | None = None
     first_s: int | None = None
     on: date | None = None
+    owners: int = 1
 
 
 def red_list(session: Session, scope: Scope, *, day: date, now: datetime) -> list[RedLine]:
     """Return the day's open matters, the most urgent first: five statements."""
     lines = [
         *_shut_doors(session, scope, day),
-        *_nobody_goes(session, scope, day),
-        *_late(session, scope, day, now),
+        *_few(_nobody_goes(session, scope, day)),
+        *_few(_late(session, scope, day, now)),
         *_disputed(session, scope, now),
     ]
     if scope.everything or scope.district_code:
         lines += _licences(session, day)
     return sorted(lines, key=lambda line: line.due_at)
+
+
+def _few(lines: list[RedLine]) -> list[RedLine]:
+    """Keep the most urgent vendors of one kind and put the others on one line: a list is for people."""
+    lines = sorted(lines, key=lambda line: (line.due_at, -line.count))
+    kept, rest = lines[:MOST_OF_A_KIND], lines[MOST_OF_A_KIND:]
+    if not rest:
+        return kept
+    first = rest[0]
+    together = replace(
+        first,
+        count=sum(line.count for line in rest),
+        vendor_id=None,
+        owner_vendor=None,
+        owners=len(rest),
+    )
+    return [*kept, together]
 
 
 def _shut_doors(session: Session, scope: Scope, day: date) -> list[RedLine]:
@@ -104,8 +125,7 @@ def _nobody_goes(session: Session, scope: Scope, day: date) -> list[RedLine]:
         .outerjoin(Vendor, Vendor.id == WorkOrder.vendor_id)
         .where(
             WorkOrder.visit_on == day,
-            WorkOrder.state.in_([State.POOLED, State.NO_SHOW])
-            | (LeftOut.work_order_id.is_not(None) & (WorkOrder.state == State.ACCEPTED)),
+            nobody_goes(),
             work_orders_in(scope),
         )
         .group_by(WorkOrder.vendor_id, Vendor.name)

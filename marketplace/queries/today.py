@@ -14,7 +14,7 @@ from marketplace.kernel.actor import Scope
 from marketplace.kernel.clock import Period, second_of
 from marketplace.orders.models import LeftOut, WorkOrder
 from marketplace.orders.states import State
-from marketplace.queries.reach import work_orders_in
+from marketplace.queries.reach import nobody_goes, work_orders_in
 from marketplace.visits.models import Visit
 from vendors.models import Vendor
 
@@ -123,11 +123,7 @@ Counts = dict[str, tuple[int, int, int]]
 
 
 def _orders(session: Session, scope: Scope, *, since: date, day: date) -> dict[date, Counts]:
-    nobody = case(
-        (WorkOrder.state.in_([State.POOLED, State.NO_SHOW]), 1),
-        (LeftOut.work_order_id.is_not(None) & (WorkOrder.state == State.ACCEPTED), 1),
-        else_=0,
-    )
+    nobody = case((nobody_goes(), 1), else_=0)
     rows = session.execute(
         select(
             WorkOrder.visit_on,

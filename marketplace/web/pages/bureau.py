@@ -25,7 +25,7 @@ from marketplace.workflows.policy import Action, scope
 
 bp = APIBlueprint("bureau", __name__, enable_openapi=False)
 
-_PAGE = 50
+_PAGE = 25
 
 
 def asked_day() -> date:
