@@ -390,7 +390,6 @@ ERRORS: dict[str, Any] = {
     "preview_outdated": _l("Facts changed since the preview. Look at it again."),
     "register_changed": _l("Somebody wrote the same register meanwhile. Load the file again."),
     "sign_in_refused": _l("Name, password or code does not fit."),
-    "unknown_programme": _l("There is no such programme on that day."),
     "version_is_published": _l("A published version does not change; give the change a new date."),
     "bad_input": _l("One answer does not fit. Look at the marked line."),
 }
