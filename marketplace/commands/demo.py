@@ -137,8 +137,9 @@ def _plan(session: Any, ports: Ports, on: date, seconds: float, seed: int) -> No
     click.echo(
         f"{on}: {done.tasks} visits on the road, {done.assigned + done.offered} have somebody "
         f"({accepted} just accepted by their vendors), {done.left_out} left out, checker: "
-        f"{done.violations} violations, {done.travel_s / 3600:.0f} h of travel; {came} have come by {MORNING_S // 3600:02d}:30"
+        f"{done.violations} violations, {done.travel_s / 3600:.0f} h of travel"
     )
+    click.echo(f"{came} visits have begun by 07:30")
     for reason, count in sorted(done.by_reason.items(), key=lambda x: (-x[1], x[0])):
         click.echo(f"  left out, {reason}: {count}")
 
