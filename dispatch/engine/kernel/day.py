@@ -154,6 +154,39 @@ def look_back(f, d, c):
 
 
 @compiled
+def weigh_trips(f, d, c):
+    """Fill what a day with loads knows about its trips."""
+    at = f.person[c].row
+    tasks = len(f.task)
+    d.day[c].exact = f.person[c].rest_s == 0
+    elapsed = 0
+    for x in range(at, at + d.day[c].size):
+        node = d.cell[x].node
+        d.cell[x].spare = NEVER
+        d.cell[x].aboard = 0
+        if x > at:
+            elapsed += f.travel[d.cell[x - 1].spot, d.cell[x].spot]
+        came = elapsed
+        if 0 <= node < tasks:
+            elapsed += f.task[node].service
+        d.cell[x].elapsed = elapsed
+        if node < 0 or node >= tasks or f.task[node].kitchen < 0:
+            continue
+        y = x - 1
+        fetch = tasks + f.task[node].kitchen
+        while y > at and d.cell[y].node != fetch:
+            y -= 1
+        spare = f.task[node].hold - (came - d.cell[y].elapsed)
+        for z in range(y, x):
+            d.cell[z].spare = min(d.cell[z].spare, spare)
+            d.cell[z].aboard += f.task[node].units
+            under_way = d.cell[z + 1].node
+            if 0 <= under_way < tasks:
+                windows = f.task[under_way].window_to - f.task[under_way].window_from
+                d.day[c].exact = d.day[c].exact and windows == 1
+
+
+@compiled
 def refresh(f, d, c):
     """Bring all that is kept about a day up to date with its nodes; say whether times work out."""
     at = f.person[c].row
@@ -179,6 +212,8 @@ def refresh(f, d, c):
     d.day[c].work = work + travel
     look_forward(f, d, c)
     look_back(f, d, c)
+    if loads > 0:
+        weigh_trips(f, d, c)
     on_time = (
         d.cell[at].leave <= d.cell[at].reach or d.cell[at].leave_owing <= d.cell[at].reach_owing
     )

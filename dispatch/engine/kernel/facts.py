@@ -74,6 +74,11 @@ CELL = _record(
     reach="i8",  # latest arrival from which all that follows is possible
     leave_owing="i8",  # the same two with the rest still ahead
     reach_owing="i8",
+    # In days with loads only: time on the way since START without waiting, by how much a detour
+    # after this node may lengthen what is under way, and the units on board.
+    elapsed="i8",
+    spare="i8",
+    aboard="i8",
     node="i4",
     spot="i4",
 )
@@ -83,6 +88,7 @@ DAY = _record(
     extra="f8",  # cost beside travel
     size="i4",  # nodes, START and END included
     loads="i4",  # fetching nodes
+    exact="b1",  # outside trips the times alone tell whether an insertion works
 )
 DRAFT = _record(begin="i8", until="i8", floor="i8", supply="i8", node="i4", spot="i4")
 """A node of a tentative day: start, departure, least start, position that supplies it."""

@@ -10,18 +10,22 @@ import numpy as np
 
 from dispatch.engine.kernel.compiled import compiled
 from dispatch.engine.kernel.day import (
-    begin,
     day_cost,
     has_room,
     is_empty,
     join,
     put,
     refresh,
-    rested,
+)
+from dispatch.engine.kernel.deliveries import (
+    bears,
+    best_in_new_trip,
+    best_in_old_trip,
+    fits,
 )
 from dispatch.engine.kernel.draws import draw
-from dispatch.engine.kernel.facts import END, NOBODY
-from dispatch.engine.kernel.trips import works, works_with
+from dispatch.engine.kernel.facts import NOBODY
+from dispatch.engine.kernel.trips import works
 
 
 @compiled
@@ -43,20 +47,6 @@ def share_cost(f, d):
 
 
 @compiled
-def fits(f, d, c, j, x, go, on):
-    """Say whether the times allow *j* after the node at *x*, ``go`` and ``on`` seconds away."""
-    came = d.cell[x].leave + go
-    if f.person[c].rest_s == 0:
-        return begin(f, d, j, came) + f.task[j].service + on <= d.cell[x + 1].reach
-    owing = d.cell[x].leave_owing + go
-    came = min(came, rested(f, c, owing))
-    left = begin(f, d, j, came) + f.task[j].service
-    left_owing = begin(f, d, j, owing) + f.task[j].service
-    left = min(left, rested(f, c, left_owing))
-    return left + on <= d.cell[x + 1].reach or left_owing + on <= d.cell[x + 1].reach_owing
-
-
-@compiled
 def seen_twin(f, d, w, c, extra, most):
     """Say whether *most* empty days of people like *c*, no dearer, were looked at already."""
     if not is_empty(f, d, c):
@@ -71,16 +61,43 @@ def seen_twin(f, d, w, c, extra, most):
 
 
 @compiled
+def best_delivery(f, d, w, j, bound, blink):
+    """Return what `best_place` does, for a task with a load: old trips first, they are cheap."""
+    best = bound
+    best_c = NOBODY
+    best_k = -1
+    best_load = -1
+    for new_trip in (False, True):
+        w.stamp[1] += 1
+        for q in range(f.task[j].who_from, f.task[j].who_to):
+            c = f.pair[q].who
+            extra = f.pair[q].extra
+            if f.task[j].is_open:
+                extra += share_step(f, d, f.person[c].vendor)
+            if seen_twin(f, d, w, c, f.pair[q].extra, 1) or not has_room(f, d, c, 2):
+                continue
+            if new_trip:
+                cost, k, k_load = best_in_new_trip(f, d, w, j, c, extra, best, blink)
+            else:
+                cost, k = best_in_old_trip(f, d, w, j, c, extra, best, blink)
+                k_load = -1
+            if k >= 0:
+                best, best_c, best_k, best_load = cost, c, k, k_load
+    return best, best_c, best_k, best_load
+
+
+@compiled
 def best_place(f, d, w, j, bound, blink):
     """Return (cost, caregiver, position, position of a new fetching or -1) of the best place.
 
     Only places cheaper than ``bound`` count; the caregiver is -1 where there is none. Each place
     is overlooked with probability ``blink``. A position is that of the node that moves back.
     """
+    if f.task[j].kitchen >= 0:
+        return best_delivery(f, d, w, j, bound, blink)
     best = bound
     best_c = NOBODY
     best_k = -1
-    best_load = -1
     place = f.task[j].place
     closes = f.window[f.task[j].window_to - 1].hi
     w.stamp[1] += 1
@@ -90,11 +107,6 @@ def best_place(f, d, w, j, bound, blink):
         if f.task[j].is_open:
             extra += share_step(f, d, f.person[c].vendor)
         if seen_twin(f, d, w, c, f.pair[q].extra, 1) or not has_room(f, d, c, 2):
-            continue
-        if f.task[j].kitchen >= 0:
-            cost, k, k_load = best_in_trips(f, d, w, j, c, extra, best, blink)
-            if k >= 0:
-                best, best_c, best_k, best_load = cost, c, k, k_load
             continue
         at = f.person[c].row
         spare = f.person[c].max_work - d.day[c].work - f.task[j].service
@@ -109,67 +121,10 @@ def best_place(f, d, w, j, bound, blink):
                 continue
             if not fits(f, d, c, j, x, go, on) or draw(d.draw) < blink:
                 continue
-            if d.day[c].loads > 0 and not works_with(f, d, w, c, x - at + 1, j, -1):
+            if d.day[c].loads > 0 and not bears(f, d, w, j, c, x, more):
                 continue
-            best, best_c, best_k, best_load = cost, c, x - at + 1, -1
-    return best, best_c, best_k, best_load
-
-
-@compiled
-def best_in_trips(f, d, w, j, c, extra, bound, blink):
-    """Return (cost, position, position of a new fetching or -1) of a delivery in one day.
-
-    It is served from the last fetching at its kitchen, or from a new one anywhere before it in
-    the same route. The position is -1 where nothing costs less than ``bound``.
-    """
-    best = bound
-    best_k = -1
-    best_load = -1
-    at = f.person[c].row
-    place = f.task[j].place
-    fetch = len(f.task) + f.task[j].kitchen
-    kitchen = f.kitchen[f.task[j].kitchen]
-    closes = f.window[f.task[j].window_to - 1].hi
-    spare = f.person[c].max_work - d.day[c].work - f.task[j].service
-    opened = at
-    fetched = False
-    for x in range(at, at + d.day[c].size - 1):
-        if d.cell[x].leave > closes and d.cell[x].leave_owing > closes:
-            break
-        if d.cell[x].node <= END:
-            opened = x
-            fetched = False
-        elif d.cell[x].node == fetch:
-            fetched = True
-        go = f.travel[d.cell[x].spot, place]
-        on = f.travel[place, d.cell[x + 1].spot]
-        more = go + on - f.travel[d.cell[x].spot, d.cell[x + 1].spot]
-        k = x - at + 1
-        if fetched:
-            cost = f.weight[0] * more + extra
-            if (
-                cost < best
-                and more <= spare
-                and fits(f, d, c, j, x, go, on)
-                and draw(d.draw) >= blink
-                and works_with(f, d, w, c, k, j, -1)
-            ):
-                best, best_k, best_load = cost, k, -1
-        for y in range(x, opened - 1, -1):
-            if y == x:
-                both = f.travel[d.cell[x].spot, kitchen] + f.travel[kitchen, place] + on
-                both -= f.travel[d.cell[x].spot, d.cell[x + 1].spot]
-            else:
-                both = f.travel[d.cell[y].spot, kitchen] + f.travel[kitchen, d.cell[y + 1].spot]
-                both += more - f.travel[d.cell[y].spot, d.cell[y + 1].spot]
-            cost = f.weight[0] * both + extra
-            if cost >= best or both > spare:
-                continue
-            if y < x and not fits(f, d, c, j, x, go, on):
-                continue
-            if draw(d.draw) >= blink and works_with(f, d, w, c, k, j, y - at + 1):
-                best, best_k, best_load = cost, k, y - at + 1
-    return best, best_k, best_load
+            best, best_c, best_k = cost, c, x - at + 1
+    return best, best_c, best_k, -1
 
 
 @compiled
