@@ -29,29 +29,35 @@ from dispatch.engine.kernel.handover import clear, drop_halves, read_times, take
 from dispatch.engine.kernel.insertion import share_cost
 from dispatch.engine.kernel.search import advance, construct, keep_best, note_stale
 from dispatch.engine.kernel.trips import IMPOSSIBLE
+from dispatch.engine.tuning import Tuning
 from dispatch.engine.whole import Block
 
 Array = np.ndarray
 CHUNK = 500
 """Iterations between two looks at the clock, at first."""
 LOOK_S = 0.05
+MOST_SEEN = 20_000
+"""Days of a block that are remembered for recombination."""
 OPTIONS = 4_096
 """Ways for a crew to come that are looked at for one task."""
 COLD = 1.0 / 300.0
 """The last temperature as a part of the first."""
+STANDARD = Tuning()
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
     """How long to search: by iterations, or by seconds where ``iterations`` is None.
 
-    The temperature falls from ``hot`` to ``cold``, parts of the block's own.
+    The temperature falls from ``hot`` to ``cold``, parts of the block's own. ``collect`` keeps
+    distinct days that were held while it was cool, for a `RoutePool`.
     """
 
     iterations: int | None = None
     seconds: float = 0.0
     hot: float = 1.0
     cold: float = COLD
+    collect: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +65,8 @@ class Times:
     """The earliest schedule of a day: one entry a code of the day, and one for END.
 
     ``begin`` is the start of service (arrival at a gap and END), ``go`` the travel from the stop
-    before. ``rest`` is 3 x position + kind as `dispatch.engine.kernel.trips.schedule` returns it, with
-    START at position 0; -1 where no rest stop is needed.
+    before. ``rest`` is 3 x position + kind as `kernel.trips.schedule` returns it, with START at
+    position 0; -1 where no rest stop is needed.
     """
 
     begin: Array
@@ -77,19 +83,21 @@ class Found:
     starts: dict[int, int]
     cost: float
     iterations: int
+    seen: list[tuple[int, Array]]
 
 
 class Searcher:
     """A block on the desk: its days, and the search that goes on over them."""
 
-    def __init__(self, block: Block, seeds: tuple[int, ...]) -> None:
+    def __init__(self, block: Block, seeds: tuple[int, ...], tuning: Tuning = STANDARD) -> None:
         self.block = block
         self.facts = block.facts
         self.days = _new_days(block.facts, stream(*seeds))
-        self.desk = _new_desk(block.facts)
+        self.desk = _new_desk(block.facts, tuning)
         self.best = _new_best(block.facts)
         self.has_crews = bool((block.facts.task["crew"] > 1).any())
         self.iterations = 0
+        self.seen: dict[tuple[int, bytes], None] = {}
         clear(self.facts, self.days)
 
     def enter(self, days: Mapping[int, Array], starts: Mapping[int, int]) -> None:
@@ -158,6 +166,8 @@ class Searcher:
             hot = _between(budget, done / total)
             done += some
             self._advance(some, hot, _between(budget, done / total))
+            if budget.collect and 2 * done > total:
+                self._remember()
 
     def _run_seconds(self, budget: Budget, stop: Callable[[], bool] | None) -> None:
         started = time.perf_counter()
@@ -170,13 +180,35 @@ class Searcher:
             now = time.perf_counter() - started
             rate = chunk / max(now - spent, 1e-6)
             spent = now
+            if budget.collect and 2.0 * spent > budget.seconds:
+                self._remember()
             chunk = max(1, int(rate * min(LOOK_S, max(budget.seconds - spent, 1e-3))))
+
+    def _remember(self) -> None:
+        """Keep the days as they stand now, unless they were seen before."""
+        node, size = self.days.cell["node"], self.days.day["size"].tolist()
+        for c, row in enumerate(self.facts.person["row"].tolist()):
+            if len(self.seen) == MOST_SEEN:
+                return
+            self.seen[c, node[row + 1 : row + size[c] - 1].tobytes()] = None
+
+    def _codes(self, nodes: Array) -> Array:
+        """Return a day's nodes in the codes of the whole problem."""
+        n = len(self.block.tasks)
+        codes = nodes.astype(np.int64)
+        is_task = (nodes >= 0) & (nodes < n)
+        codes[is_task] = self.block.tasks[nodes[is_task]]
+        codes[nodes >= n] = self.block.total_tasks + self.block.kitchens[nodes[nodes >= n] - n]
+        return codes
 
     def found(self) -> Found:
         """Return the best days so far, with their earliest schedules."""
         f, best, block = self.facts, self.best, self.block
-        n = len(block.tasks)
-        found = Found({}, {}, {}, float(best.cost[1]), self.iterations)
+        seen = [
+            (int(block.caregivers[c]), self._codes(np.frombuffer(nodes, dtype=np.int32)))
+            for c, nodes in self.seen
+        ]
+        found = Found({}, {}, {}, float(best.cost[1]), self.iterations, seen)
         # The search may go on from where it stands: only the agreed starts are those of the best.
         now = self.days.start.copy()
         self.days.start[:] = best.start
@@ -186,18 +218,14 @@ class Searcher:
             if not (nodes >= 0).any():
                 found.days[who] = nodes[:0]
                 continue
-            codes = nodes.copy()
-            is_task = (nodes >= 0) & (nodes < n)
-            codes[is_task] = block.tasks[nodes[is_task]]
-            codes[nodes >= n] = block.total_tasks + block.kitchens[nodes[nodes >= n] - n]
-            found.days[who] = codes
+            found.days[who] = self._codes(nodes)
             begin, go = np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.int64)
             rest = read_times(f, self.days, self.desk, c, best.node[row : row + size], begin, go)
             if rest == IMPOSSIBLE:
                 raise RuntimeError(f"the day of caregiver {who} has no schedule")
             found.times[who] = Times(begin[1:], go[1:], rest)
-            for node in nodes[is_task].tolist():
-                if f.task[node]["crew"] > 1:
+            for node in nodes.tolist():
+                if 0 <= node < len(f.task) and f.task[node]["crew"] > 1:
                     found.starts[int(block.tasks[node])] = int(best.start[node])
         self.days.start[:] = now
         return found
@@ -235,7 +263,7 @@ def _new_days(f: Facts, draw: Array) -> Days:
     )
 
 
-def _new_desk(f: Facts) -> Desk:
+def _new_desk(f: Facts, tuning: Tuning) -> Desk:
     people, tasks = len(f.person), len(f.task)
     longest = int(f.person["room"].max(initial=0)) + 4
     mark = np.zeros(people, dtype=MARK)
@@ -258,6 +286,7 @@ def _new_desk(f: Facts) -> Desk:
         chosen=np.zeros(_crew(f), dtype=np.int64),
         served=np.zeros(_vendors(f), dtype=np.int64),
         count=np.zeros(4, dtype=np.int64),
+        knob=tuning.knobs(),
     )
 
 

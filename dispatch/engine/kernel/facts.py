@@ -29,6 +29,8 @@ GAP = -3
 NOBODY = -1
 NEVER = 1 << 60
 """A time that does not come; two of them still add up within 64 bits."""
+MEAN_OUT, LONGEST, SPLIT, GROW, BLINK, BLIND, STRAY, BOLD, MOVE_STARTS = range(9)
+"""Positions in ``Desk.knob``; `dispatch.engine.tuning.Tuning` says what each means."""
 
 
 def _record(**fields: str) -> np.dtype:
@@ -162,6 +164,8 @@ class Desk(NamedTuple):
     served: np.ndarray
     count: np.ndarray
     """int64 [touched, used of backup, out, options]."""
+    knob: np.ndarray
+    """float64: how the search behaves."""
 
 
 class Best(NamedTuple):

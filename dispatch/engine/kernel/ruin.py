@@ -8,17 +8,8 @@ from __future__ import annotations
 from dispatch.engine.kernel.compiled import compiled
 from dispatch.engine.kernel.day import empty, extra_of, refresh
 from dispatch.engine.kernel.draws import draw, draw_below
-from dispatch.engine.kernel.facts import NOBODY
+from dispatch.engine.kernel.facts import GROW, LONGEST, MEAN_OUT, NOBODY, SPLIT
 from dispatch.engine.kernel.insertion import sound, touch
-
-MEAN_OUT = 10.0
-"""How many tasks an iteration takes out on average."""
-LONGEST = 10
-"""The longest string."""
-SPLIT = 0.5
-"""How often a string keeps some tasks in its middle."""
-GROW = 0.9
-"""How often that middle grows by one more."""
 
 
 @compiled
@@ -95,10 +86,10 @@ def string_of(f, d, w, c, j):
                 here = n
             w.cell[n].supply = node
             n += 1
-    length = 1 + draw_below(d.draw, min(LONGEST, n))
+    length = 1 + draw_below(d.draw, min(int(w.knob[LONGEST]), n))
     kept = 0
-    if 1 < length < n and draw(d.draw) < SPLIT:
-        while length + kept < n and draw(d.draw) < GROW:
+    if 1 < length < n and draw(d.draw) < w.knob[SPLIT]:
+        while length + kept < n and draw(d.draw) < w.knob[GROW]:
             kept += 1
     lowest = max(0, here - length - kept + 1)
     highest = min(here, n - length - kept)
@@ -116,7 +107,7 @@ def ruin(f, d, w, seed):
 
     Returns whether what is left keeps every rule; it may not where a way is longer than a detour.
     """
-    strings = 1 + int(draw(d.draw) * (4.0 * MEAN_OUT / (1.0 + LONGEST) - 1.0))
+    strings = 1 + int(draw(d.draw) * (4.0 * w.knob[MEAN_OUT] / (1.0 + w.knob[LONGEST]) - 1.0))
     cut = 0
     for x in range(-1, f.near.shape[1]):
         j = seed if x < 0 else f.near[seed, x]

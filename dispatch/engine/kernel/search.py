@@ -8,19 +8,9 @@ from dispatch.engine.kernel.compiled import compiled
 from dispatch.engine.kernel.crews import best_crew, move_start, settle_crew
 from dispatch.engine.kernel.day import day_cost
 from dispatch.engine.kernel.draws import draw, draw_below
-from dispatch.engine.kernel.facts import NOBODY
+from dispatch.engine.kernel.facts import BLIND, BLINK, BOLD, MOVE_STARTS, NOBODY, STRAY
 from dispatch.engine.kernel.insertion import best_place, settle, share_cost, sorted_by
 from dispatch.engine.kernel.ruin import note_absent, put_back, ruin
-
-BLINK = 0.01
-"""How often a place is overlooked."""
-BLIND = 0.5
-STRAY = 0.03
-"""How often an iteration overlooks every other place, so that whole days may change hands."""
-BOLD = 0.1
-"""How often tasks come back even where leaving them out is cheaper: two may share a long way."""
-MOVE_STARTS = 0.2
-"""How often an iteration begins with a new agreed start of a crew near by."""
 
 
 @compiled
@@ -47,7 +37,7 @@ def order_keys(f, d, w):
 def recreate(f, d, w, blink):
     """Put absent tasks back, each where it costs least, or leave it out where that is cheaper."""
     order_keys(f, d, w)
-    at_any_cost = blink > 0.0 and draw(d.draw) < BOLD
+    at_any_cost = blink > 0.0 and draw(d.draw) < w.knob[BOLD]
     for x in sorted_by(w.key, w.count[2]):
         j = w.out[x].task
         bound = np.inf if at_any_cost else f.task[j].penalty
@@ -150,13 +140,14 @@ def advance(f, d, w, b, iterations, hot, cold, has_crews):
     for _ in range(iterations):
         heat *= cooling
         seed = draw_below(d.draw, len(f.task))
-        if has_crews and draw(d.draw) < MOVE_STARTS:
+        if has_crews and draw(d.draw) < w.knob[MOVE_STARTS]:
             move_start_near(f, d, w, b, seed)
         next_iteration(d, w)
         whole = ruin(f, d, w, seed)
         more = 0.0
         if whole:
-            recreate(f, d, w, BLIND if draw(d.draw) < STRAY else BLINK)
+            strays = draw(d.draw) < w.knob[STRAY]
+            recreate(f, d, w, w.knob[BLIND] if strays else w.knob[BLINK])
             more = gain(f, d, w, share)
         if not whole or more >= -heat * np.log(1.0 - draw(d.draw)):
             put_back(f, d, w)
