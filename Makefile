@@ -7,11 +7,11 @@ WORDS := marketplace/web/translations/zh_Hans_CN/LC_MESSAGES/messages
 
 install: .venv/.synced $(WORDS).mo .venv/.compiled  ## everything that the other commands need
 
-.venv/.synced: requirements.txt pyproject.toml
+.venv/.synced: .ci/requirements.txt pyproject.toml
 	python3 -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed")'
 	test -x $(PY) || python3 -m venv .venv
 	$(PY) -m pip install --quiet --disable-pip-version-check "uv>=0.9"
-	VIRTUAL_ENV=.venv .venv/bin/uv pip install --quiet --require-hashes -r requirements.txt
+	VIRTUAL_ENV=.venv .venv/bin/uv pip install --quiet --require-hashes -r .ci/requirements.txt
 	VIRTUAL_ENV=.venv .venv/bin/uv pip install --quiet --no-deps --no-build-isolation -e .
 	touch $@
 
@@ -36,7 +36,7 @@ check: install  ## style and import contracts
 
 lock:  ## pin what pyproject.toml asks for, with hashes and without an index address
 	.venv/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links \
-		--python-version 3.11 --no-header --no-annotate --group test --extra pdf pyproject.toml -o requirements.txt
+		--python-version 3.11 --no-header --no-annotate --group test --extra pdf pyproject.toml -o .ci/requirements.txt
 
 clean:  ## forget the demo's database; the environment stays
 	rm -rf instance

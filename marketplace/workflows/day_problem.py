@@ -25,8 +25,8 @@ from vendors.rules import VendorFacts, Work
 CIRCLE_S = 900
 """The 15-minute circle."""
 
-MEAL_HOLD_S = 4_200
-"""A hot meal is on the way for at most 70 minutes."""
+MEAL_HOLD_S = 3_600
+"""A hot meal is on the way for at most an hour, box closed to door."""
 
 LUNCH_FROM_S, LUNCH_TO_S = 34_200, 50_400
 READY_BEFORE_S = 1_800
