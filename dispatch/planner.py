@@ -17,7 +17,7 @@ import numpy as np
 
 import dispatch
 from dispatch import chain
-from dispatch.candidates import LADDER, Candidates, eligible
+from dispatch.candidates import eligible
 from dispatch.check import Violation, check, check_routes
 from dispatch.cost import totals_of
 from dispatch.engine.block import COLD, Budget, Found, search_block
@@ -31,16 +31,18 @@ from dispatch.engine.whole import Block, Whole
 from dispatch.io import problem_sha256
 from dispatch.model import Problem
 from dispatch.plan import Engine, Plan, Remaining, Route, Unassigned
-from dispatch.reasons import why_left_out
+from dispatch.reasons import HELP_S, why_left_out
 from dispatch.travel import Travel
 
-MOST_TRIALS = 60
-"""For so many tasks left out, the highest priorities first, changes that would help are tried."""
 logger = logging.getLogger(__name__)
 
 Array = np.ndarray
-FINISH_A_TASK_S = 1e-4
-"""Kept back for routes and check at the end."""
+MOST_TRIALS = 60
+"""For so many tasks left out, the highest priorities first, changes that would help are tried."""
+FINISH_A_TASK_S = 6e-5
+"""Kept back at the end a task, for routes and check."""
+HELP_PART = 0.04
+"""The part of the time for that."""
 RECOMBINE_FROM_S = 20.0
 """From so many seconds on, part of the time goes to recombination with priced routes."""
 SEARCH_PART = 0.5
@@ -136,14 +138,21 @@ class _Planner:
 
     def _with_reasons(self, plan: Plan) -> Plan:
         """Return *plan* with counts of the whole ladder and tried changes for what is left out."""
-        if not plan.unassigned or self._stopped():
+        if not plan.unassigned:
             return plan
         # By iterations the plan must not depend on the clock, so that a number bounds the trials.
-        seconds = None if self.iterations is not None else min(2.0, 0.1 * self.seconds)
         reasons = why_left_out(
-            self.problem, plan.routes, candidates=self.candidates, seconds=seconds, most=MOST_TRIALS
+            self.problem,
+            plan.routes,
+            candidates=self.candidates,
+            seconds=None if self.iterations is not None else self._help_s(),
+            most=0 if self._stopped() else MOST_TRIALS,
         )
         return replace(plan, unassigned=reasons)
+
+    def _help_s(self) -> float:
+        """Return the seconds for trying what would help those who are left out."""
+        return min(HELP_S, HELP_PART * self.seconds)
 
     def _say(self, step: str, plan: Plan | None = None) -> None:
         if self.progress is None:
@@ -161,7 +170,7 @@ class _Planner:
     ) -> None:
         """Search all parts, round after round, and leave the best days in *rota*."""
         rounds = schedule_rounds(parts, again=self.whole.has_shares and len(parts) > 1)
-        deadline = self.began + self.seconds * self._search_part() - self._kept()
+        deadline = self.began + (self.seconds - self._kept()) * self._search_part()
         own = ThreadPoolExecutor(self.workers) if executor is None else None
         try:
             for turn, chosen in enumerate(rounds):
@@ -185,8 +194,8 @@ class _Planner:
                 own.shutdown()
 
     def _kept(self) -> float:
-        """Return the seconds kept back for routes and check at the end."""
-        return FINISH_A_TASK_S * len(self.problem.tasks)
+        """Return the seconds kept back for routes, check and reasons at the end."""
+        return FINISH_A_TASK_S * len(self.problem.tasks) + self._help_s()
 
     def _search_part(self) -> float:
         """Return the part of the time that is for the search; the rest is for recombination."""
@@ -327,6 +336,7 @@ class _Planner:
             routes = _without(routes, violations)
 
     def _plan(self, routes: Sequence[Route]) -> Plan:
+        """Return the plan of these routes; why tasks are left out is found for the last one."""
         served = {stop.task for route in routes for stop in route.stops if stop.kind == "task"}
         return Plan(
             problem_sha256=problem_sha256(self.problem),
@@ -334,8 +344,10 @@ class _Planner:
             engine=Engine(dispatch.__version__, self.seconds),
             routes=tuple(routes),
             unassigned=tuple(
-                _left_out(self.problem, self.candidates, at)
-                for at, task in enumerate(self.problem.tasks)
+                Unassigned(task.id, "no_room", Remaining(*counts))
+                for task, counts in zip(
+                    self.problem.tasks, self.candidates.remaining.tolist(), strict=True
+                )
                 if task.id not in served
             ),
             totals=totals_of(self.problem, routes),
@@ -352,32 +364,3 @@ def _without(routes: Sequence[Route], violations: Sequence[Violation]) -> list[R
         if route.caregiver not in people and not any(stop.task in tasks for stop in route.stops)
     ]
     return kept if len(kept) < len(routes) else []
-
-
-_REASONS = dict(
-    zip(
-        LADDER,
-        (
-            "no_skill",
-            "all_forbidden",
-            "vendor_has_nobody",
-            "no_caregiver_in_circle",
-            "outside_all_shifts",
-        ),
-        strict=True,
-    )
-)
-
-
-def _left_out(problem: Problem, candidates: Candidates, at: int) -> Unassigned:
-    """Return the task as left out, with the first filter that leaves fewer than its crew."""
-    task = problem.tasks[at]
-    counts = candidates.remaining[at].tolist()
-    short = [name for name, count in zip(LADDER, counts, strict=True) if count < task.crew]
-    if short:
-        reason = _REASONS[short[0]]
-    elif candidates.alone[at] < task.crew:
-        reason = "load_too_late" if task.load is not None else "no_room"
-    else:
-        reason = "no_room"
-    return Unassigned(task.id, reason, Remaining(*counts))
