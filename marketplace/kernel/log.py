@@ -21,6 +21,16 @@ def mask_personal(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str
     return event
 
 
+class _PresentStderr:
+    """Whatever standard error is at the moment of writing; it may be replaced after the set-up."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
 def configure(*, level: str = "INFO", json: bool | None = None) -> None:
     """Set up logging for the process: JSON lines, or readable lines where stderr is a terminal."""
     as_json = not sys.stderr.isatty() if json is None else json
@@ -41,7 +51,7 @@ def configure(*, level: str = "INFO", json: bool | None = None) -> None:
     structlog.configure(
         processors=shared + render,
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(_PresentStderr()),  # type: ignore[arg-type]
         cache_logger_on_first_use=False,
     )
 

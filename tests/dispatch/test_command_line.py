@@ -177,6 +177,14 @@ def test_bound_is_below_the_cost(tmp_path, capsys):
     assert summary["bound"] <= summary["cost"]
 
 
+def _catches_sigterm(pid: int) -> bool:
+    """Say whether the process has begun to listen: a signal before that would simply end it."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("SigCgt:"):
+            return bool(int(line.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
+    return False
+
+
 @pytest.mark.slow
 def test_a_terminated_solve_writes_the_best_plan_so_far(tmp_path):
     problem = generate(orders=300, seed=1).problem()
@@ -189,7 +197,11 @@ def test_a_terminated_solve_writes_the_best_plan_so_far(tmp_path):
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
     )
-    time.sleep(15)
+    for _ in range(240):
+        if _catches_sigterm(process.pid):
+            break
+        time.sleep(0.5)
+    time.sleep(3)
     process.send_signal(signal.SIGTERM)
     output, _ = process.communicate(timeout=200)
     assert process.returncode == 0
