@@ -43,10 +43,10 @@ FINISH_A_TASK_S = 6e-5
 """Kept back at the end a task, for routes and check."""
 HELP_PART = 0.04
 """The part of the time for that."""
-RECOMBINE_FROM_S = 20.0
+RECOMBINE_FROM_S = 5.0
 """From so many seconds on, part of the time goes to recombination with priced routes."""
-SEARCH_PART = 0.5
-"""The part of the time that then stays with the search."""
+SEARCH_PART = ((30.0, 0.5), (RECOMBINE_FROM_S, 0.7), (0.0, 1.0))
+"""From so many seconds on, that part of the time stays with the search."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +199,7 @@ class _Planner:
 
     def _search_part(self) -> float:
         """Return the part of the time that is for the search; the rest is for recombination."""
-        return SEARCH_PART if self.seconds >= RECOMBINE_FROM_S else 1.0
+        return next(part for least, part in SEARCH_PART if self.seconds >= least)
 
     def _recombined(self, routes: list[Route], executor: Executor | None) -> list[Route]:
         """Return the routes after OR-Tools has decided what local search cannot."""

@@ -12,12 +12,12 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.sparse import coo_matrix, csr_matrix
-from scipy.sparse.csgraph import connected_components, dijkstra
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
 from dispatch.engine.network import Net
+from dispatch.engine.ways import Surroundings
 from dispatch.model import Caregiver, Problem, Task
-from dispatch.travel import Travel
 
 Array = np.ndarray
 Span = tuple[int, int]
@@ -88,13 +88,16 @@ class _Splitter:
 
     def __init__(self, problem: Problem, loads: bool) -> None:
         self.problem, self.loads = problem, loads
-        self.travel, self.ways = Travel.of(problem), _Ways(problem)
         self.relaxed: set[str] = set()
-        tasks = problem.tasks
-        self.places = np.array([task.place for task in tasks], np.int64)
-        self.load_places = np.array(
-            [-1 if t.load is None else t.load.place for t in tasks], np.int64
+        self.around = Surroundings(problem)
+        starts = [_starts(task) for task in problem.tasks]
+        self.first = np.array([each[0][0] if each else 1 << 40 for each in starts], np.int64)
+        self.last = np.array([each[-1][1] if each else -1 for each in starts], np.int64)
+        self.ready = np.array([0 if t.load is None else t.load.ready_s for t in problem.tasks])
+        self.hold = np.array(
+            [NO_LIMIT if t.load is None else t.load.hold_s for t in problem.tasks], np.int64
         )
+        self.service = np.array([task.service_s for task in problem.tasks], np.int64)
 
     def run(self) -> Split:
         """Return the day in parts."""
@@ -137,14 +140,10 @@ class _Splitter:
     def _eligible(self) -> list[Array]:
         """Return for each caregiver the tasks that skill, vendor, circle and choice allow."""
         tasks = self.problem.tasks
-        circle: dict[int, Array] = {}
-        found: list[list[int]] = []
-        for caregiver in self.problem.caregivers:
-            base = caregiver.base
-            if base not in circle:
-                near = self.travel.block(np.array([base]), self.places)[0]
-                circle[base] = np.flatnonzero(near <= self.problem.circle_s)
-            found.append([int(j) for j in circle[base] if may_serve(caregiver, tasks[j])])
+        found = [
+            [int(j) for j in self.around.of(each.base).tasks if may_serve(each, tasks[j])]
+            for each in self.problem.caregivers
+        ]
         crews = {j for j, task in enumerate(tasks) if task.crew > 1}
         have: dict[tuple[int, str], int] = defaultdict(int)
         for at, caregiver in enumerate(self.problem.caregivers):
@@ -187,22 +186,26 @@ class _Splitter:
 
     def _fitting(self, base: int, span: Span, tasks: Array) -> dict[int, list[Span]]:
         """Return the tasks that fit into the shift, each with its windows cut to what fits."""
+        near = self.around.of(base).at(tasks)
+        first = span[0] + near.out
+        last = span[1] - self.service[tasks] - near.back
+        fits = np.ones(len(tasks), bool)
+        if self.loads:
+            loaded = self.around.has_load[tasks]
+            fetched = np.maximum(self.ready[tasks], span[0] + near.to_load) + near.leg
+            first = np.where(loaded, np.maximum(first, fetched), first)
+            fits = near.leg <= self.hold[tasks]
+        fits &= np.maximum(first, self.first[tasks]) <= np.minimum(last, self.last[tasks])
         fitting = {}
-        places, home = self.places[tasks], np.full(len(tasks), base)
-        loading = np.where(self.load_places[tasks] >= 0, self.load_places[tasks], base)
-        out, back = self.ways.pairs(home, places), self.ways.pairs(places, home)
-        to_load, leg = self.ways.pairs(home, loading), self.ways.pairs(loading, places)
-        for k, j in enumerate(tasks):
-            task = self.problem.tasks[j]
-            first = span[0] + int(out[k])
-            if self.loads and task.load is not None:
-                if leg[k] > task.load.hold_s:
-                    continue
-                ready = max(task.load.ready_s, span[0] + int(to_load[k]))
-                first = max(first, ready + int(leg[k]))
-            windows = _cut(task, first, span[1] - task.service_s - int(back[k]))
+        for k in np.flatnonzero(fits):
+            j = int(tasks[k])
+            cut = [
+                (max(start, int(first[k])), min(end, int(last[k])))
+                for start, end in _starts(self.problem.tasks[j])
+            ]
+            windows = [(start, end) for start, end in cut if start <= end]
             if windows:
-                fitting[int(j)] = windows
+                fitting[j] = windows
         return fitting
 
     def _sources(self, tasks: Array) -> tuple[tuple[int, int], ...]:
@@ -225,7 +228,7 @@ class _Splitter:
         wanted = [self.problem.tasks[j] for j in fitting]
         m, n = len(wanted), len(wanted) + len(sources)
         nodes = np.array([t.place for t in wanted] + [place for place, _ in sources], np.int64)
-        travel = self.ways.block(np.append(nodes, caregiver.base))
+        travel = self.around.ways.block(np.append(nodes, caregiver.base))
         windows = list(fitting.values()) + [[(ready, span[1])] for _, ready in sources]
         flat = [window for each in windows for window in each]
         number = {source: k for k, source in enumerate(sources)}
@@ -314,51 +317,6 @@ class _Splitter:
         return split
 
 
-class _Ways:
-    """Seconds between places by the shortest way over any others.
-
-    Coordinates give a metric, so that is travel itself. A given matrix may be quicker by way of a
-    third place, and a stop there (a rest, a loading of nothing) is not against the rules: what
-    bounds every plan must count the shortest ways.
-    """
-
-    def __init__(self, problem: Problem) -> None:
-        self._travel = Travel.of(problem)
-        given = problem.places.seconds
-        self._least = None if given is None else _shortest(given, 4 * problem.circle_s + 3_600)
-
-    def pairs(self, starts: Array, ends: Array) -> Array:
-        """Return the least seconds from each start to the end at the same position."""
-        if self._least is None:
-            return self._travel.pairs(starts, ends).astype(np.int64)
-        return self._least[starts, ends].astype(np.int64)
-
-    def block(self, places: Array) -> Array:
-        """Return the least seconds from each of the places (row) to each (column)."""
-        if self._least is None:
-            return self._travel.block(places).astype(np.int64)
-        return self._least[np.ix_(places, places)].astype(np.int64)
-
-
-def _shortest(seconds: Array, limit: int) -> Array:
-    """Return the shortest ways of a matrix, exact up to ``limit`` and never too long beyond it."""
-    near = seconds <= limit
-    rows, columns = np.nonzero(near)
-    # Scaled and raised by one an arc: zero would mean no arc, and dividing takes the raise away.
-    arcs = seconds[near].astype(np.float64) * 4_096 + 1
-    graph = csr_matrix((arcs, (rows, columns)), shape=seconds.shape)
-    least = np.minimum(seconds, limit)
-    for row in range(len(seconds)):
-        way = dijkstra(graph, indices=row, limit=limit * 4_096.0 + 4_095)
-        np.minimum(
-            least[row],
-            np.where(np.isfinite(way), way // 4_096, limit),
-            out=least[row],
-            casting="unsafe",
-        )
-    return least
-
-
 def may_serve(caregiver: Caregiver, task: Task) -> bool:
     """Say whether skill, vendor, exclusion, capacity and what is fixed leave the two together."""
     if caregiver.id in task.forbidden or not task.skills <= caregiver.skills:
@@ -373,9 +331,9 @@ def may_serve(caregiver: Caregiver, task: Task) -> bool:
     return True
 
 
-def _cut(task: Task, first: int, last: int) -> list[Span]:
-    """Return the windows cut to [first, last] and to a fixed start."""
-    if task.fixed is not None and task.fixed.start_s is not None:
-        first, last = max(first, task.fixed.start_s), min(last, task.fixed.start_s)
-    cut = [(max(start, first), min(end, last)) for start, end in task.windows]
-    return [(start, end) for start, end in cut if start <= end]
+def _starts(task: Task) -> tuple[Span, ...]:
+    """Return the windows, narrowed to the second where the start is settled."""
+    if task.fixed is None or task.fixed.start_s is None:
+        return task.windows
+    at = task.fixed.start_s
+    return ((at, at),) if any(start <= at <= end for start, end in task.windows) else ()

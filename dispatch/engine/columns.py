@@ -254,11 +254,18 @@ class _Job:
         self.state = PartState(columns=[*own, *others])
         self.banned: set[tuple[int, Path]] = set()
         self.spent, self.slices, self.done = 0.0, 0, False
+        served = {
+            part.classes[number].tasks[x]
+            for number, path in own
+            for x in path
+            if x < len(part.classes[number].tasks)
+        }
+        self.left_out = float(len(part.tasks) > len(served))
 
     def urgency(self) -> tuple[float, ...]:
-        """Return small parts first, which are quickly done, then the large ones, largest first."""
+        """Return parts that leave out tasks first, then small ones, then large ones by size."""
         size = len(self.part.tasks)
-        return (float(self.slices), float(size > SMALL), -float(size))
+        return (float(self.slices), -self.left_out, float(size > SMALL), -float(size))
 
     def work(self, left_s: float) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         """Return the next slice."""

@@ -33,6 +33,7 @@ class Leaf:
     bound: float = NOWHERE
     centre: Prices | None = None
     pseudo: float = NOWHERE
+    tried: float = 0.0
     stuck: bool = False
 
 
@@ -165,6 +166,9 @@ class PartSearch:
             guess = self._lagrangian(leaf, at, least)
             if guess > leaf.pseudo:
                 leaf.pseudo, leaf.centre = guess, at
+            if leaf.pseudo > max(0.0, 1.5 * leaf.tried, 1.5 * leaf.bound):
+                leaf.tried = leaf.pseudo
+                self._rough_bound(leaf, at)
             since_exact += 1
             # Far from the end the prices are wild, and exact pricing there is long and worth little.
             due = since_exact > 25 and leaf.pseudo > 0
@@ -198,6 +202,11 @@ class PartSearch:
                 self.rounds += 1
             ceiling *= 4.0
         self.master.set_penalty(self.penalty)
+
+    def _rough_bound(self, leaf: Leaf, at: Prices) -> None:
+        """Give the leaf a bound at little cost, so that it has one should time run out."""
+        least = np.array([priced.floor(at) for priced in self.classes])
+        leaf.bound = max(leaf.bound, self._lagrangian(leaf, at, least))
 
     def _quick_round(
         self, at: Prices, prices: Prices, duals: np.ndarray

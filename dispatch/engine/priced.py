@@ -83,12 +83,7 @@ class PricedClass:
         says, which is valid too. Paths are cheapest first, up to ``most`` and ``per_node``.
         """
         visit = self.visit(prices)
-        floor = np.zeros((0, 0))
-        weak = -float(np.maximum(-visit, 0.0).sum())
-        if self.step:
-            floor, least = completion_floor(self.net, visit, self.step)
-            # Cut prices only make routes dearer, so the floor without them holds with them.
-            weak = max(weak, least)
+        weak, floor = self._floor(visit)
         if weak >= known:
             return known, [], True
         memory = self.memory.compiled(prices.cut)
@@ -101,6 +96,20 @@ class PricedClass:
         if least < known:
             paths = self._paths(pool, settled, max(known, 0.0), most, per_node)
         return (least if complete else weak), paths, complete
+
+    def floor(self, prices: Prices) -> float:
+        """Return what no route costs less than, quickly: without memory, loads and cuts."""
+        return self._floor(self.visit(prices))[0]
+
+    def _floor(self, visit: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return the least that a route can cost, and the floor under labels (maybe empty)."""
+        # Each task pays its price once, and whatever the way costs.
+        weak = -float(np.maximum(-visit, 0.0).sum())
+        if not self.step:
+            return weak, np.zeros((0, 0))
+        # Cut prices only make routes dearer, so the floor without them holds with them.
+        floor, least = completion_floor(self.net, visit, self.step)
+        return max(weak, least), floor
 
     def cost(self, path: Sequence[int]) -> int:
         """Return the cost of travel and tolls along a path of nodes."""
