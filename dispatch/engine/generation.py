@@ -22,6 +22,7 @@ PULL = 0.7
 CLOSE = 1e-5
 NEAR_END = 3e-4
 NOWHERE = -(1 << 60)
+MOST_EXACT = float(1 << 40)
 
 
 @dataclass(slots=True)
@@ -278,13 +279,16 @@ class PartSearch:
             else:
                 band = at.left_out * leaf.most
         saved = self.priorities * (self.penalty - at.left_out) - self.crews * at.task
-        return float(
-            self.crews @ at.task
-            + at.cut.sum()
+        paid = float(self.crews @ at.task)
+        bound = (
+            paid
+            + float(at.cut.sum())
             + band
-            + np.minimum(saved, 0.0).sum()
-            + self.sizes @ np.minimum(least, 0.0)
+            + float(np.minimum(saved, 0.0).sum())
+            + float(self.sizes @ np.minimum(least, 0.0))
         )
+        # Sums beyond this are no longer exact on the grid: what rounding may have added is taken off.
+        return bound if paid < MOST_EXACT else bound - 1e-9 * paid
 
     def _refine(self, leaf: Leaf) -> bool:
         """Make a converged leaf's relaxation tighter; False where nothing is left to do."""

@@ -1,0 +1,66 @@
+"""Slices of time: the most urgent first, until all is done, the time is over or somebody stops."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from dispatch.engine.slices import run_slices
+
+
+def _worked(name, seconds):
+    return name, seconds
+
+
+class _Job:
+    def __init__(self, name, urgency, slices, log):
+        self.name, self.rank, self.left, self.log = name, urgency, slices, log
+        self.done = slices == 0
+
+    def urgency(self):
+        return (self.rank,)
+
+    def work(self, left_s):
+        return _worked, (self.name, left_s)
+
+    def take(self, result):
+        self.log.append(result[0])
+        self.left -= 1
+        self.done = self.left == 0
+
+
+def _jobs(log):
+    return [_Job("late", 2.0, 1, log), _Job("urgent", 0.0, 2, log), _Job("done", 1.0, 0, log)]
+
+
+def test_the_most_urgent_goes_first_and_what_is_done_not_at_all():
+    log = []
+    run_slices(_jobs(log), time.monotonic() + 60, 1)
+    assert log == ["urgent", "urgent", "late"]
+
+
+@pytest.mark.parametrize("workers", [2, 3])
+def test_processes_and_executors_do_the_same_work(workers):
+    log = []
+    run_slices(_jobs(log), time.monotonic() + 60, workers)
+    assert sorted(log) == ["late", "urgent", "urgent"]
+    log.clear()
+    with ThreadPoolExecutor(workers) as threads:
+        run_slices(_jobs(log), time.monotonic() + 60, workers, executor=threads)
+    assert sorted(log) == ["late", "urgent", "urgent"]
+
+
+def test_nothing_begins_after_the_deadline_or_a_stop():
+    log = []
+    run_slices(_jobs(log), time.monotonic() - 1, 1)
+    assert log == []
+    run_slices(_jobs(log), time.monotonic() + 60, 1, should_stop=lambda: len(log) >= 1)
+    assert log == ["urgent"]
+
+
+def test_each_slice_is_reported():
+    log, told = [], []
+    run_slices(_jobs(log), time.monotonic() + 60, 1, report=lambda: told.append(len(log)))
+    assert told == [1, 2, 3]
