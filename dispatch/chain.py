@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dispatch.engine.kernel.compiled import compiled, is_warm
+from dispatch.engine.kernel.compiled import compiled_with_arrays, is_warm
 
 # Columns of a row.
 # OLD is the time before all changes, PIN what holds the row to it, SOONEST_AT a bound of its own.
@@ -46,7 +46,7 @@ PINNED, BEGUN = 1, 2
 NO_LOAD, OWN_LOAD = -1, -2
 
 
-@compiled
+@compiled_with_arrays
 def leg(a, b, own, ways):
     """Return the seconds from slot *a* to slot *b*; ``ways`` is 5 x slots, for what is new.
 
@@ -62,7 +62,7 @@ def leg(a, b, own, ways):
     return ways[4, 0] if b == NEW else ways[3, b]
 
 
-@compiled
+@compiled_with_arrays
 def bind(rows, n, own, ways, person, shifts, task, relax, now, slack, keep, s):
     """Fill ways, bounds and sources of the chain; return (travel, most on board) or (-1, board).
 
@@ -112,7 +112,7 @@ def bind(rows, n, own, ways, person, shifts, task, relax, now, slack, keep, s):
     return (travel if sound else -1), board
 
 
-@compiled
+@compiled_with_arrays
 def load_up(rows, n, person, task, relax, s):
     """Tie each loaded visit to its load stop; return (whether that can be held, most on board)."""
     for k in range(n):
@@ -153,7 +153,7 @@ def load_up(rows, n, person, task, relax, s):
     return most <= person[CAPACITY] or relax & NO_CAPACITY != 0, most
 
 
-@compiled
+@compiled_with_arrays
 def least(rows, n, task, window, person, relax, rest_at, late, s):
     """Raise ``X`` to the least times; return whether there are any.
 
@@ -200,7 +200,7 @@ def least(rows, n, task, window, person, relax, rest_at, late, s):
     return False
 
 
-@compiled
+@compiled_with_arrays
 def greatest(rows, n, window, person, relax, rest_at, late, s):
     """Fill ``Y`` with the greatest times that the windows chosen in ``X`` leave."""
     for k in range(n):
@@ -233,7 +233,7 @@ def greatest(rows, n, window, person, relax, rest_at, late, s):
                 moved = True
 
 
-@compiled
+@compiled_with_arrays
 def rest_may_be(rows, n, k, late, person, s):
     """Return whether a rest before row *k* is worth trying; the others are no better anywhere.
 
@@ -257,13 +257,13 @@ def rest_may_be(rows, n, k, late, person, s):
     return begin + person[REST_S] <= end
 
 
-@compiled
+@compiled_with_arrays
 def rest_is_due(person, rested, relax):
     """Return whether a rest must be found for the day."""
     return person[REST_S] > 0 and not rested and not relax & NO_REST
 
 
-@compiled
+@compiled_with_arrays
 def write_day(day, n, at, at_load, in_shift, j, lasts, place, kitchen, base, rows):
     """Write the day with visit *j* after row ``at`` (and its load after row ``at_load``).
 
@@ -292,7 +292,7 @@ def write_day(day, n, at, at_load, in_shift, j, lasts, place, kitchen, base, row
     return m, where
 
 
-@compiled
+@compiled_with_arrays
 def spans(rows, n, at, rested, task, window, person, relax, s, found):
     """Write the intervals in which row ``at`` may begin; return how many.
 
@@ -328,7 +328,7 @@ def spans(rows, n, at, rested, task, window, person, relax, s, found):
     return count
 
 
-@compiled
+@compiled_with_arrays
 def merge(found, count):
     """Sort and join overlapping intervals in place; return how many are left."""
     for i in range(1, count):
@@ -350,7 +350,7 @@ def merge(found, count):
     return kept
 
 
-@compiled
+@compiled_with_arrays
 def intervals(
     day, rested, before, own, ways, person, shifts, task, window, j, relax, now, slack, out
 ):
@@ -389,7 +389,7 @@ def intervals(
     return count
 
 
-@compiled
+@compiled_with_arrays
 def list_spots(day, n, own, ways, shifts, task, window, j, relax, now, s, spots):
     """Write where visit *j* may come by time alone; return how many.
 
@@ -435,7 +435,7 @@ def list_spots(day, n, own, ways, shifts, task, window, j, relax, now, s, spots)
     return count
 
 
-@compiled
+@compiled_with_arrays
 def reach(rows, n, task, window, person, relax, s):
     """Fill ``SOONEST`` and ``LATEST`` of a bound chain, rests left aside; say whether it can be.
 
@@ -453,7 +453,7 @@ def reach(rows, n, task, window, person, relax, s):
     return True
 
 
-@compiled
+@compiled_with_arrays
 def reach_of_day(day, n, loaded, own, ways, person, shifts, task, window, relax, slack, s):
     """Fill ``SOONEST`` and ``LATEST`` of the day as it is, wide enough for one more visit.
 
@@ -472,7 +472,7 @@ def reach_of_day(day, n, loaded, own, ways, person, shifts, task, window, relax,
         s[LATEST, :n] = AGES
 
 
-@compiled
+@compiled_with_arrays
 def settle(rows, n, rested, own, ways, person, shifts, task, window, now, slack, s):
     """Find times of the whole chain that move its visits least; return (rest_at, late, travel).
 

@@ -280,6 +280,8 @@ def _new_desk(f: Facts, tuning: Tuning) -> Desk:
         was=np.zeros((tasks, _crew(f)), dtype=np.int32),
         gone=np.full(tasks, -1, dtype=np.int64),
         key=np.zeros(max(tasks, OPTIONS)),
+        order=np.zeros(tasks, dtype=np.int64),
+        rank=np.zeros(OPTIONS, dtype=np.int64),
         twin=twin,
         option=np.zeros(OPTIONS, dtype=OPTION),
         pick=np.zeros(_crew(f), dtype=np.int64),

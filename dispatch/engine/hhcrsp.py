@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dispatch.engine.kernel.compiled import compiled
+from dispatch.engine.kernel.compiled import compiled, compiled_with_arrays
 from dispatch.engine.kernel.draws import draw, draw_below
 
 # Columns of what is known of a visit; row 0 is the office, where all routes start and end.
@@ -436,7 +436,7 @@ def together(
     return found
 
 
-@compiled
+@compiled_with_arrays
 def last_places(dist, facts, links, first, times, able, x, y, places):
     """Write places at the ends of two routes, which always fit, and return the two starts."""
     who = able[x, 1]
@@ -514,7 +514,7 @@ def recreate(
     return True
 
 
-@compiled
+@compiled_with_arrays
 def anneal(
     dist, facts, able, around, links, first, times, value, trial, stack, absent, now, places,
     worth, kept_links, kept_first, kept_times, best_links, best_first, best, state, steps, hot,

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dispatch.engine.kernel.compiled import compiled
+from dispatch.engine.kernel.compiled import compiled, compiled_with_arrays
 from dispatch.engine.kernel.draws import draw, draw_below
 
 # Columns of a customer's row. Row 0 is the depot, where every route starts and ends.
@@ -360,7 +360,7 @@ def count_used(routes, journal, now):
         now[USED] += np.int64(is_used) - np.int64(was_used)
 
 
-@compiled
+@compiled_with_arrays
 def anneal_routes(
     dist, facts, near, fits, around, capacity, rows, routes, absent, journal, now, best_next,
     best_first, cost, state, steps, hot, cold, price, tuning,
@@ -414,7 +414,7 @@ def anneal_routes(
             best_first[:] = routes[:, FIRST]
 
 
-@compiled
+@compiled_with_arrays
 def pack_routes(
     dist, facts, near, fits, around, capacity, rows, routes, absent, journal, now, missed, cost,
     state, steps, temperature, tuning,

@@ -63,16 +63,26 @@ CACHE: Path | None = _choose()
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile *function* without the Python lock held, and keep the machine code on disk.
+    """Compile *function*, which makes no arrays, without the Python lock held; keep the code on disk.
 
-    Where no folder can be written the code is compiled anew in each process.
+    Where no folder can be written the code is compiled anew in each process. Without Numba's run
+    time no call counts the references of its arrays, which would take most of the search's time.
     """
+    return _compile(function, arrays=False)
+
+
+def compiled_with_arrays(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile *function* like `compiled`; it may make arrays, and counts their references."""
+    return _compile(function, arrays=True)
+
+
+def _compile(function: Callable[..., Any], *, arrays: bool) -> Callable[..., Any]:
     if CACHE is None:
-        return njit(nogil=True)(function)
+        return njit(nogil=True, _nrt=arrays)(function)
     before = config.CACHE_DIR
     config.CACHE_DIR = str(CACHE)
     try:
-        return njit(cache=True, nogil=True)(function)
+        return njit(cache=True, nogil=True, _nrt=arrays)(function)
     finally:
         config.CACHE_DIR = before
 

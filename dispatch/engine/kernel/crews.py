@@ -14,7 +14,8 @@ from dispatch.engine.kernel.compiled import compiled
 from dispatch.engine.kernel.day import has_room, join, last_free, put, refresh, rested
 from dispatch.engine.kernel.draws import draw
 from dispatch.engine.kernel.facts import NEVER, NOBODY
-from dispatch.engine.kernel.insertion import seen_twin, share_step, sorted_by, touch
+from dispatch.engine.kernel.insertion import seen_twin, share_step, touch
+from dispatch.engine.kernel.sorting import sort_by
 from dispatch.engine.kernel.trips import works, works_with
 
 
@@ -146,7 +147,8 @@ def best_crew(f, d, w, j, bound, blink):
         if has_room(f, d, c, 1):
             options_of(f, d, w, j, q, blink)
     n = w.count[3]
-    order = sorted_by(w.key, n)
+    order = w.rank
+    sort_by(w.key, order, n)
     best = bound
     best_start = NEVER
     for x in range(n):

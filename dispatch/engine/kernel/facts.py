@@ -94,7 +94,7 @@ DAY = _record(
 )
 DRAFT = _record(begin="i8", until="i8", floor="i8", supply="i8", node="i4", spot="i4")
 """A node of a tentative day: start, departure, least start, position that supplies it."""
-TOUCHED = _record(cost="f8", at="i8", who="i4", size="i4")
+TOUCHED = _record(cost="f8", extra="f8", at="i8", who="i4", size="i4")
 """A day changed in this iteration: its cost before, where its nodes are kept, and how many."""
 MARK = _record(touched="i8", ruined="i8")
 OUT = _record(start="i8", task="i4")
@@ -156,6 +156,9 @@ class Desk(NamedTuple):
     """int64 a task: the last iteration in which it was out."""
     key: np.ndarray
     """float64: by what tasks or options are sorted."""
+    order: np.ndarray
+    rank: np.ndarray
+    """int64: tasks that are out, and options, as sorted."""
     twin: np.ndarray
     option: np.ndarray
     pick: np.ndarray

@@ -35,7 +35,7 @@ def clear(f, d):
 @compiled
 def drop_halves(f, d, w):
     """Take out crew tasks of which one day was taken over and the other not."""
-    next_iteration(d, w)
+    next_iteration(f, d, w)
     for j in range(len(f.task)):
         if (
             f.task[j].crew > 1

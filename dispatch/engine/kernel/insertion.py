@@ -6,8 +6,6 @@ the times alone allow it; only a position that would be the best so far is check
 
 from __future__ import annotations
 
-import numpy as np
-
 from dispatch.engine.kernel.compiled import compiled
 from dispatch.engine.kernel.day import (
     day_cost,
@@ -141,6 +139,7 @@ def touch(f, d, w, c):
     w.touch[n].at = used
     w.touch[n].size = size
     w.touch[n].cost = day_cost(f, d, c)
+    w.touch[n].extra = d.day[c].extra
     for x in range(size):
         w.backup[used + x] = d.cell[at + x].node
     w.count[0] = n + 1
@@ -164,25 +163,3 @@ def sound(f, d, w, c):
     if not refresh(f, d, c):
         return False
     return d.day[c].loads == 0 or works(f, d, w, c)
-
-
-@compiled
-def cheapest_first(key, order, n):
-    """Sort ``order[:n]`` by ``key`` of its entries, smallest first; stable, for short lists."""
-    for x in range(1, n):
-        here = order[x]
-        y = x - 1
-        while y >= 0 and key[order[y]] > key[here]:
-            order[y + 1] = order[y]
-            y -= 1
-        order[y + 1] = here
-
-
-@compiled
-def sorted_by(key, n):
-    """Return the indices of ``key[:n]``, smallest key first."""
-    order = np.arange(n)
-    if n <= 64:
-        cheapest_first(key, order, n)
-        return order
-    return np.argsort(key[:n], kind="mergesort")

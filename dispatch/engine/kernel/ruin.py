@@ -176,9 +176,5 @@ def put_back(f, d, w):
         d.day[c].size = w.touch[x].size
     for x in range(w.count[0]):
         c = w.touch[x].who
-        d.day[c].extra = 0.0
-        at = f.person[c].row
-        for y in range(at, at + d.day[c].size):
-            if 0 <= d.cell[y].node < len(f.task):
-                d.day[c].extra += extra_of(f, d.cell[y].node, c)
+        d.day[c].extra = w.touch[x].extra
         refresh(f, d, c)

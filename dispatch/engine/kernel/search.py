@@ -9,8 +9,9 @@ from dispatch.engine.kernel.crews import best_crew, move_start, settle_crew
 from dispatch.engine.kernel.day import day_cost
 from dispatch.engine.kernel.draws import draw, draw_below
 from dispatch.engine.kernel.facts import BLIND, BLINK, BOLD, MOVE_STARTS, NOBODY, STRAY
-from dispatch.engine.kernel.insertion import best_place, settle, share_cost, sorted_by
+from dispatch.engine.kernel.insertion import best_place, settle, share_cost
 from dispatch.engine.kernel.ruin import note_absent, put_back, ruin
+from dispatch.engine.kernel.sorting import sort_by
 
 
 @compiled
@@ -38,8 +39,9 @@ def recreate(f, d, w, blink):
     """Put absent tasks back, each where it costs least, or leave it out where that is cheaper."""
     order_keys(f, d, w)
     at_any_cost = blink > 0.0 and draw(d.draw) < w.knob[BOLD]
-    for x in sorted_by(w.key, w.count[2]):
-        j = w.out[x].task
+    sort_by(w.key, w.order, w.count[2])
+    for place in range(w.count[2]):
+        j = w.out[w.order[place]].task
         bound = np.inf if at_any_cost else f.task[j].penalty
         if f.task[j].crew == 1:
             _, c, k, k_load = best_place(f, d, w, j, bound, blink)
@@ -50,13 +52,14 @@ def recreate(f, d, w, blink):
 
 
 @compiled
-def next_iteration(d, w):
+def next_iteration(f, d, w):
     """Clear the desk."""
     w.stamp[0] += 1
     w.count[0] = 0
     w.count[1] = 0
     w.count[2] = 0
-    for vendor in range(len(d.served)):
+    # Nobody counts where there are no shares.
+    for vendor in range(len(f.share_goal)):
         w.served[vendor] = d.served[vendor]
 
 
@@ -119,7 +122,7 @@ def move_start_near(f, d, w, b, seed):
 def construct(f, d, w, b):
     """Place every absent task once, greedily: the first plan."""
     share_before = share_cost(f, d)
-    next_iteration(d, w)
+    next_iteration(f, d, w)
     for j in range(len(f.task)):
         if d.member[j, 0] == NOBODY:
             note_absent(d, w, j)
@@ -142,7 +145,7 @@ def advance(f, d, w, b, iterations, hot, cold, has_crews):
         seed = draw_below(d.draw, len(f.task))
         if has_crews and draw(d.draw) < w.knob[MOVE_STARTS]:
             move_start_near(f, d, w, b, seed)
-        next_iteration(d, w)
+        next_iteration(f, d, w)
         whole = ruin(f, d, w, seed)
         more = 0.0
         if whole:
@@ -151,7 +154,7 @@ def advance(f, d, w, b, iterations, hot, cold, has_crews):
             more = gain(f, d, w, share)
         if not whole or more >= -heat * np.log(1.0 - draw(d.draw)):
             put_back(f, d, w)
-            for vendor in range(len(d.served)):
+            for vendor in range(len(f.share_goal)):
                 d.served[vendor] = w.served[vendor]
             continue
         share = share_cost(f, d)
