@@ -153,18 +153,25 @@ class Board:
         for route in routes:
             if route.stops:
                 own[self.problem.caregiver_index[route.caregiver]].append(route)
-        drafts = [self._draft(who, each) for who, each in enumerate(own)]
+        return self._read_days(range(len(own)), own)
+
+    def day_of(self, who: int, routes: Sequence[Route]) -> Day:
+        """Return the day that these routes are for the caregiver at that position."""
+        return self._read_days([who], [list(routes)])[0]
+
+    def _read_days(self, whom: Sequence[int], own: Sequence[list[Route]]) -> list[Day]:
+        drafts = [self._draft(who, each) for who, each in zip(whom, own, strict=True)]
         starts = np.concatenate([np.repeat(p, len(p)) for _, _, p, _ in drafts] + [_NONE])
         ends = np.concatenate([np.tile(p, len(p)) for _, _, p, _ in drafts] + [_NONE])
         ways = self.travel.pairs(starts, ends).astype(np.int64)
         days = []
         at = 0
-        for who, (rows, times, places, rested) in enumerate(drafts):
+        for who, routes, (rows, times, places, rested) in zip(whom, own, drafts, strict=True):
             size = len(places) ** 2
             matrix = ways[at : at + size].reshape(len(places), len(places))
             at += size
             travel = _travel(rows, matrix)
-            days.append(Day(who, rows, times, places, matrix, travel, rested, tuple(own[who])))
+            days.append(Day(who, rows, times, places, matrix, travel, rested, tuple(routes)))
         return days
 
     def _draft(self, who: int, routes: list[Route]) -> tuple[Array, Array, Array, bool]:

@@ -11,8 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
+from dispatch import chain
 from dispatch.answer import Answer, settle_answer
 from dispatch.board import MOVED_S, UNBOUND, Board, Day
+from dispatch.engine.warm import warm_up as warm_up_search
 from dispatch.errors import BadInput, BadProblem, UnknownName
 from dispatch.mending import Mender
 from dispatch.model import Problem, Task
@@ -29,9 +31,16 @@ __all__ = [
     "feasible_starts",
     "insert",
     "repair",
+    "warm_up",
 ]
 
 REPAIR_S = 0.8
+
+
+def warm_up() -> None:
+    """Load or compile all that live questions run, so that the first one is as quick as the rest."""
+    chain.warm_up()
+    warm_up_search()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,13 @@ from itertools import combinations
 from dispatch import chain
 from dispatch.board import MOVED_S, UNBOUND, Board, Day
 from dispatch.offers import Placement, all_options, carry_out, cheapest, placements
+from dispatch.reseat import replanned
 
 # How many ways to make room are compared before the cheapest is taken.
 _COMPARED = 4
-_DEPTH = 2
+# The part of the time that handing single visits over may take, and what planning anew needs.
+_HANDING_OVER = 0.35
+_LEAST_S, _AFTER_S = 0.12, 0.05
 _WAYS_TRIED = 12
 
 
@@ -34,7 +37,9 @@ class Mender:
     ) -> None:
         self.board, self.before, self.own = board, before, set(own)
         self.budget = UNBOUND if budget is None else budget
-        self.until = time.monotonic() + seconds
+        begun = time.monotonic()
+        self.until = begun + seconds
+        self.handing_over_until = begun + _HANDING_OVER * seconds
 
     def is_served(self, task: int) -> bool:
         """Return whether the visit has its whole crew."""
@@ -47,9 +52,26 @@ class Mender:
         left = self._by_regret(list(tasks), MOVED_S)
         if left and self.budget > 0:
             left = self._by_regret(left, UNBOUND)
-        for depth in range(1, _DEPTH + 1):
-            left = [task for task in self._hardest_first(left) if not self._make_room(task, depth)]
+        left = [task for task in self._hardest_first(left) if not self._make_room(task, 1)]
+        left = self._replanned(left)
         return [task for task in self._hardest_first(left) if not self._oust(task)]
+
+    def _replanned(self, left: list[int]) -> list[int]:
+        """Let the people around be planned anew, the clock allowing; return what is still left."""
+        remaining = self.until - time.monotonic()
+        if not left or self.changes() >= self.budget or remaining < _LEAST_S:
+            return left
+        found = replanned(self.board, self.before, left, seconds=remaining - _AFTER_S)
+        if found is None:
+            return left
+        kept = self.board.copy()
+        self.board.take_over(found)
+        if self.changes() > self.budget:
+            self.board.take_over(kept)
+            return left
+        # Who gave way to a visit of higher priority is looked after like the others.
+        served = {*kept.crews, *left} - self.board.crews.keys()
+        return sorted(served)
 
     def _hardest_first(self, tasks: Iterable[int]) -> list[int]:
         return sorted(tasks, key=lambda task: (-self.board.tasks[task].priority, task))
@@ -109,7 +131,7 @@ class Mender:
         return len(changed_visits(self.before, self.board) - self.own)
 
     def _out_of_time(self) -> bool:
-        return time.monotonic() > self.until
+        return time.monotonic() > self.handing_over_until
 
     def _make_room(self, task: int, depth: int, barred: frozenset[int] = frozenset()) -> bool:
         """Hand another visit over to somebody else so that this one fits; ``depth`` in a row."""
