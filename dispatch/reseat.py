@@ -237,7 +237,7 @@ def _adopt(
         routes = _joined(board, old, left, by_name.get(name, []))
         if routes is None:
             return None
-        if _order(old.routes) == _order(routes):
+        if _kept(board, old.routes) == _kept(board, routes):
             continue
         day = changed.day_of(who, routes)
         day = changed.retimed(day, _wanted_rows(board, before, day), slack=UNBOUND)
@@ -247,9 +247,19 @@ def _adopt(
     return changed
 
 
-def _order(routes: Iterable[Route]) -> list[tuple[int, list[str | None]]]:
-    """Return which tasks are served in which order: what makes two days the same."""
-    return [(route.shift, [s.task for s in route.stops if s.kind == "task"]) for route in routes]
+def _kept(board: Board, routes: Iterable[Route]) -> list[tuple[int, str | None, int | None]]:
+    """Return what makes two days the same: tasks in order, and the times that crews agreed on."""
+    return [
+        (route.shift, stop.task, stop.start_s if _is_tied(board, stop) else None)
+        for route in routes
+        for stop in route.stops
+        if stop.kind == "task"
+    ]
+
+
+def _is_tied(board: Board, stop: Stop) -> bool:
+    """Return whether others are there at the same time, so that it cannot be moved by itself."""
+    return board.tasks[board.task_index[stop.task]].crew > 1
 
 
 def _joined(board: Board, old: Day, left: _Rest, found: Sequence[Route]) -> list[Route] | None:
