@@ -340,10 +340,6 @@ def _city(given: argparse.Namespace) -> int:
 
 
 def _bench(arguments: list[str]) -> int:
-    if arguments[:1] == ["live"]:
-        from dispatch.live_bench import main as live
-
-        return live(arguments[1:])
     from dispatch.bench import main as bench
 
     return bench(arguments)

@@ -82,6 +82,11 @@ class LiveDay:
         """The plan as it stands."""
         return self._state.plan
 
+    @property
+    def now_s(self) -> int:
+        """The moment of asking."""
+        return self._board.now_s
+
     def at(self, now_s: int) -> LiveDay:
         """Return the same day at another moment."""
         return self if now_s == self._board.now_s else LiveDay(self.problem, self.plan, now_s=now_s)

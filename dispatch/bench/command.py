@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dispatch.bench import city as city_bench
 from dispatch.bench import hhcrsp, vrptw
+from dispatch.bench import live as live_bench
 from dispatch.bench.files import read_best_known, read_home_care, read_vrptw
 from dispatch.bench.peers import need
 from dispatch.bench.report import Answer, Row, Table
@@ -43,7 +44,6 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m dispatch bench",
         description="Public benchmark files, and the peers beside ours.",
-        epilog="`bench live` measures offers and repairs; see bench live --help.",
     )
     kinds = parser.add_subparsers(required=True, metavar="KIND")
     routing = kinds.add_parser("vrptw", help="Solomon and Gehring-Homberger files, total distance")
@@ -65,6 +65,9 @@ def _parser() -> argparse.ArgumentParser:
     city.add_argument("--problem", metavar="PROBLEM", help="this day instead of a synthetic one")
     city.add_argument("--engines", metavar="A,B", help="some of ours,pyvrp,vroom,ortools")
     city.set_defaults(run=_city)
+    live_bench.add_arguments(
+        kinds.add_parser("live", help="offers, insertions and repairs on a planned day")
+    )
     for one in (routing, home, city):
         one.add_argument("--seconds", type=_positive, default=DEFAULT_SECONDS, metavar="S")
         one.add_argument(

@@ -22,8 +22,9 @@ import numpy as np
 from dispatch.answer import Answer
 from dispatch.bench.machine import machine_line
 from dispatch.candidates import eligible
-from dispatch.check import check
+from dispatch.check import check, check_routes
 from dispatch.city import generate
+from dispatch.cost import totals_of
 from dispatch.errors import BadInput
 from dispatch.io import read_plan, read_problem
 from dispatch.live import LiveDay, warm_up
@@ -116,9 +117,7 @@ def run(given: argparse.Namespace) -> int:
     else:
         problem = generate(orders=given.orders, seed=given.seed).problem()
         sys.stderr.write(f"planning the day for {given.seconds:g} s\n")
-        plan = solve(
-            problem, seconds=given.seconds, seed=given.seed, workers=max(1, given.workers)
-        )
+        plan = solve(problem, seconds=given.seconds, seed=given.seed, workers=max(1, given.workers))
     warm_up()
     bench = Bench(problem, plan, seed=given.seed, judge_s=given.judge_seconds)
     lines = bench.measure(questions=given.questions, events=given.events)
@@ -302,7 +301,10 @@ def around(day: LiveDay, absent: str, answer: Answer) -> tuple[Problem, Plan]:
         sha256="0" * 64,
     )
     kept = tuple(route for route in answer.plan.routes if route.caregiver in names)
-    start = solve(small, iterations=0, start=replace(day.plan, routes=kept, unassigned=()))
+    wrong = check_routes(small, kept)
+    if wrong:
+        raise RuntimeError(f"the answer does not stand in its own part: {wrong[0]}")
+    start = replace(day.plan, routes=kept, unassigned=(), totals=totals_of(small, kept))
     return small, start
 
 
@@ -340,7 +342,8 @@ def _print(lines: Sequence[Line], foot: str) -> None:
     for line in lines:
         sys.stdout.write(
             f"{line.question:28} {line.times:6} {line.p50_ms:9.2f} {line.p99_ms:9.2f} "
-            f"{line.most_ms:9.2f}  {line.outcome}".rstrip() + "\n"
+            f"{line.most_ms:9.2f}  {line.outcome}".rstrip()
+            + "\n"
         )
     sys.stdout.write(foot + "\n")
 
