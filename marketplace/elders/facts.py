@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from marketplace.elders.models import Assessment, Elder
@@ -31,7 +31,7 @@ def facts_of(session: Session, elder_ids: Sequence[str], on: date) -> dict[str, 
     for start in range(0, len(elder_ids), 2000):
         ids = elder_ids[start : start + 2000]
         rows = session.execute(select(*_COLUMNS).where(Elder.id.in_(ids))).all()
-        levels = _levels(session, ids, on)
+        levels = _levels(session, Assessment.elder_id.in_(ids), on)
         found |= {row.id: _facts(row, levels.get(row.id), on) for row in rows}
     return found
 
@@ -39,7 +39,10 @@ def facts_of(session: Session, elder_ids: Sequence[str], on: date) -> dict[str, 
 def facts_of_district(
     session: Session, district_code: str, on: date, *, chunk: int = 5000
 ) -> Iterator[list[tuple[str, Facts]]]:
-    """Yield the facts of a district's living elders in chunks, in the order of their ids."""
+    """Yield the facts of a district's living elders in chunks, in the order of their ids.
+
+    People of a chunk whose facts are alike share one mapping, so that rules need decide once.
+    """
     after = ""
     while True:
         rows = session.execute(
@@ -54,19 +57,32 @@ def facts_of_district(
         ).all()
         if not rows:
             return
-        levels = _levels(session, [r.id for r in rows], on)
-        yield [(r.id, _facts(r, levels.get(r.id), on)) for r in rows]
+        between = ids_between(district_code, rows[0].id, rows[-1].id)
+        levels = _levels(session, Assessment.elder_id.in_(between), on)
+        alike: dict[tuple[Any, ...], Facts] = {}
+        people = []
+        for row in rows:
+            level = levels.get(row.id)
+            seen = (age_on(row.born_on, on), row[2:], level)
+            facts = alike.get(seen)
+            if facts is None:
+                facts = alike[seen] = _facts(row, level, on)
+            people.append((row.id, facts))
+        yield people
         after = rows[-1].id
 
 
-def _levels(session: Session, ids: Sequence[str], on: date) -> dict[str, tuple[int, date]]:
+def ids_between(district_code: str, first: str, last: str) -> Select[tuple[str]]:
+    """Return the query of a district's elders between two ids, both included: a chunk, by name."""
+    return select(Elder.id).where(
+        Elder.district_code == district_code, Elder.id >= first, Elder.id <= last
+    )
+
+
+def _levels(session: Session, whose: Any, on: date) -> dict[str, tuple[int, date]]:
     rows = session.execute(
         select(Assessment.elder_id, Assessment.level, Assessment.assessed_on)
-        .where(
-            Assessment.elder_id.in_(ids),
-            Assessment.assessed_on <= on,
-            Assessment.valid_until >= on,
-        )
+        .where(whose, Assessment.assessed_on <= on, Assessment.valid_until >= on)
         .order_by(Assessment.assessed_on)
     )
     return {row[0]: (row[1], row[2]) for row in rows}

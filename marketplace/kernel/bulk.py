@@ -1,7 +1,7 @@
 """Many rows into one table at once: COPY on PostgreSQL, one prepared statement on SQLite.
 
-Rows that exist are replaced column by column, so that the same call adds and changes. Runs inside
-the caller's transaction; a kill at any moment leaves nothing of it.
+``append`` adds rows that must be new; ``upsert`` also changes those that exist, column by column.
+Both run inside the caller's transaction; a kill at any moment leaves nothing of it.
 """
 
 from __future__ import annotations
@@ -10,11 +10,44 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Table, inspect
+from sqlalchemy import Connection, Table, insert, inspect
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.orm import Session
 
 SQLITE_BATCH = 2_000
+
+
+def append(
+    session: Session, model: Any, columns: Sequence[str], rows: Iterable[Sequence[Any]]
+) -> int:
+    """Add the rows and return how many; a row whose key exists fails the whole call.
+
+    ``rows`` hold Python values in the order of ``columns`` (instants aware); every column without a
+    default in the database must be given.
+    """
+    table: Table = inspect(model).local_table
+    connection = session.connection()
+    if connection.dialect.name != "postgresql":
+        count = 0
+        source = iter(rows)
+        statement = insert(table)
+        while batch := list(islice(source, SQLITE_BATCH)):
+            connection.execute(statement, [dict(zip(columns, r, strict=True)) for r in batch])
+            count += len(batch)
+        return count
+    quote = connection.dialect.identifier_preparer.quote
+    listed = ", ".join(quote(c) for c in columns)
+    return _write(connection, f"COPY {quote(table.name)} ({listed}) FROM STDIN", rows)
+
+
+def _write(connection: Connection, statement: str, rows: Iterable[Sequence[Any]]) -> int:
+    count = 0
+    driver = connection.connection.driver_connection
+    with driver.cursor() as cursor, cursor.copy(statement) as copy:  # type: ignore[union-attr]
+        for row in rows:
+            copy.write_row(row)
+            count += 1
+    return count
 
 
 def upsert(
@@ -60,12 +93,7 @@ def _copy(
                 f"ALTER TABLE {spool} DROP COLUMN IF EXISTS {quote(column.name)}"
             )
     connection.exec_driver_sql(f"TRUNCATE {spool}")
-    count = 0
-    driver = connection.connection.driver_connection
-    with driver.cursor() as cursor, cursor.copy(f"COPY {spool} ({listed}) FROM STDIN") as copy:
-        for row in rows:
-            copy.write_row(row)
-            count += 1
+    count = _write(connection, f"COPY {spool} ({listed}) FROM STDIN", rows)
     key = ", ".join(quote(c.name) for c in table.primary_key)
     sets = ", ".join(f"{quote(c)} = EXCLUDED.{quote(c)}" for c in _changed(table, columns, keep))
     defaults = [c for c in table.columns if c.name not in columns and c.default is not None]

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
+from marketplace.kernel.bulk import append
 from marketplace.kernel.clock import Period
 from marketplace.kernel.facts import Facts
 from marketplace.vouchers import programmes
@@ -61,13 +61,13 @@ def plan_grants(
         if t.grant in ("monthly", "outside")
     ]
     ends = {t.code: t.ends_on(period) for t in terms}
-    # Rules decide on values alone: people whose facts are alike are decided once.
-    decided: dict[tuple[tuple[str, object], ...], list[tuple[Terms, Tier]]] = {}
+    # Rules decide on values alone: people who share one mapping of facts are decided once. The
+    # mapping is kept beside its answer, so that no other can take its identity.
+    decided: dict[int, tuple[Facts, list[tuple[Terms, Tier]]]] = {}
     for elder_id, facts in people:
-        alike = tuple((name, fact.value) for name, fact in facts.items())
-        if alike not in decided:
-            decided[alike] = best_of_slots(terms, facts)
-        for t, tier in decided[alike]:
+        if id(facts) not in decided:
+            decided[id(facts)] = (facts, best_of_slots(terms, facts))
+        for t, tier in decided[id(facts)][1]:
             yield Grant(
                 elder_id=elder_id,
                 programme_code=t.code,
@@ -85,43 +85,34 @@ def fen_of(grant: Grant, terms: Terms) -> int:
     return terms.fen_of_minutes(grant.amount) if grant.unit == "minutes" else grant.amount
 
 
-def already_granted(
-    session: Session, period: Period, elders: Sequence[str]
-) -> set[tuple[str, str]]:
-    """Return (elder, slot) of the month's own grants that exist."""
-    found: set[tuple[str, str]] = set()
-    for start in range(0, len(elders), 5000):
-        rows = session.execute(
-            select(Entitlement.elder_id, Entitlement.slot).where(
-                Entitlement.period == str(period),
-                Entitlement.sequence == 0,
-                Entitlement.elder_id.in_(elders[start : start + 5000]),
-            )
+@dataclass(frozen=True, slots=True)
+class Had:
+    """What an elder holds of a slot: programme and amount."""
+
+    programme_code: str
+    amount: int
+
+
+def granted_to(
+    session: Session, period: Period, whose: Select[tuple[str]]
+) -> tuple[dict[tuple[str, str], Had], dict[tuple[str, str], Had]]:
+    """Return the own grants of a month, and of the month before it, by (elder, slot).
+
+    ``whose`` is a query of elders' ids. Where they were granted does not matter. One statement.
+    """
+    now: dict[tuple[str, str], Had] = {}
+    before: dict[tuple[str, str], Had] = {}
+    e = Entitlement
+    for row in session.execute(
+        select(e.elder_id, e.slot, e.period, e.programme_code, e.granted).where(
+            e.period.in_([str(period), str(period.previous())]),
+            e.sequence == 0,
+            e.elder_id.in_(whose),
         )
-        found.update((elder_id, slot) for elder_id, slot in rows)
-    return found
-
-
-def granted_in(
-    session: Session, period: Period, elders: Sequence[str]
-) -> dict[tuple[str, str], tuple[str, int]]:
-    """Return (elder, slot) -> (programme, amount) of a month's own grants."""
-    found: dict[tuple[str, str], tuple[str, int]] = {}
-    for start in range(0, len(elders), 5000):
-        for row in session.execute(
-            select(
-                Entitlement.elder_id,
-                Entitlement.slot,
-                Entitlement.programme_code,
-                Entitlement.granted,
-            ).where(
-                Entitlement.period == str(period),
-                Entitlement.sequence == 0,
-                Entitlement.elder_id.in_(elders[start : start + 5000]),
-            )
-        ):
-            found[(row[0], row[1])] = (row[2], row[3])
-    return found
+    ):
+        which = now if row[2] == str(period) else before
+        which[(row[0], row[1])] = Had(row[3], row[4])
+    return now, before
 
 
 def write_grants(
@@ -133,23 +124,49 @@ def write_grants(
     run_id: str,
     at: datetime,
 ) -> int:
-    """Make the entitlements that do not exist yet; return how many were made.
+    """Make the entitlements that do not exist yet; return how many were made."""
+    done: set[tuple[str, str]] = set()
+    elders = [g.elder_id for g in grants]
+    for start in range(0, len(elders), 5000):
+        rows = session.execute(
+            select(Entitlement.elder_id, Entitlement.slot).where(
+                Entitlement.period == str(period),
+                Entitlement.sequence == 0,
+                Entitlement.elder_id.in_(elders[start : start + 5000]),
+            )
+        )
+        done.update((elder_id, slot) for elder_id, slot in rows)
+    fresh = [g for g in grants if (g.elder_id, g.slot) not in done]
+    return write_new_grants(
+        session, fresh, period=period, district_code=district_code, run_id=run_id, at=at
+    )
+
+
+def write_new_grants(
+    session: Session,
+    grants: Sequence[Grant],
+    *,
+    period: Period,
+    district_code: str,
+    run_id: str,
+    at: datetime,
+) -> int:
+    """Make entitlements that nobody made yet; return how many.
 
     Money comes from the programme's budget of the year in this district (``BudgetTooSmall`` when it
     does not suffice); outside programmes from what their system confirmed. Call it within one
-    transaction; in chunks, where the list is long.
+    transaction; in chunks, where the list is long. Of two that make the same grants at once, the
+    later one's transaction fails at the entitlements' unique key.
     """
-    done = already_granted(session, period, [g.elder_id for g in grants])
-    fresh = [g for g in grants if (g.elder_id, g.slot) not in done]
-    if not fresh:
+    if not grants:
         return 0
     terms = {
         g.programme_code: programmes.terms_of(g.programme_code, g.programme_version, district_code)
-        for g in fresh
+        for g in grants
     }
-    sources = _open_sources(session, terms, fresh, period, district_code, run_id, at)
-    _insert(session, fresh, sources, period, district_code, run_id, at)
-    return len(fresh)
+    sources = _open_sources(session, terms, grants, period, district_code, run_id, at)
+    _insert(session, grants, sources, period, district_code, run_id, at)
+    return len(grants)
 
 
 def _open_sources(
@@ -165,8 +182,10 @@ def _open_sources(
     sources: dict[str, str] = {}
     needed: dict[str, int] = {}
     behind: dict[tuple[str, int], int] = {}
+    first: dict[str, str] = {}
     for g in grants:
         t = terms[g.programme_code]
+        first[t.code] = min(first.get(t.code, g.elder_id), g.elder_id)
         needed[t.code] = needed.get(t.code, 0) + fen_of(g, t)
         if t.unit == "minutes":
             key = (t.code, shard_of(g.elder_id))
@@ -196,10 +215,9 @@ def _open_sources(
                 period=str(period),
             )
         )
-        first = min(g.elder_id for g in grants if g.programme_code == code)
         entries.append(
             Entry(
-                id=f"fund/{run_id}/{code}/{shard}/{first}",
+                id=f"fund/{run_id}/{code}/{shard}/{first[code]}",
                 kind="direct",
                 code="fund",
                 unit="fen",
@@ -264,6 +282,34 @@ def _open_budget(
     post(session, [entry], at=at)
 
 
+_ACCOUNT = (
+    "id",
+    "kind",
+    "unit",
+    "programme_code",
+    "elder_id",
+    "district_code",
+    "period",
+    "guarded",
+    "debits_pending",
+    "debits_posted",
+    "credits_pending",
+    "credits_posted",
+)
+_TRANSFER = (
+    "id",
+    "kind",
+    "code",
+    "unit",
+    "debit_account",
+    "credit_account",
+    "amount",
+    "period",
+    "terms_sha256",
+    "at",
+)
+
+
 def _insert(
     session: Session,
     grants: Sequence[Grant],
@@ -274,10 +320,12 @@ def _insert(
     at: datetime,
 ) -> None:
     """Insert accounts that begin with their grant, the transfers that say so, and the entitlements."""
-    accounts: list[dict[str, Any]] = []
-    transfers: list[dict[str, Any]] = []
-    entitlements: list[dict[str, Any]] = []
+    accounts: list[tuple[object, ...]] = []
+    transfers: list[tuple[object, ...]] = []
+    entitlements: list[tuple[object, ...]] = []
     out_of: dict[str, int] = {}
+    month, kind = str(period), AccountKind.ENTITLEMENT.value
+    columns: list[str] = []
     for g in grants:
         account_id = entitlement_account(g.slot, g.elder_id, period)
         source = sources[g.programme_code]
@@ -290,56 +338,24 @@ def _insert(
             slot=g.slot,
             tier=g.tier,
             district_code=district_code,
-            period=str(period),
+            period=month,
             unit=g.unit,
             granted=g.amount,
             valid_from=period.first,
             ends_on=g.ends_on,
             grant_run_id=run_id,
         )
-        entitlements.append(values)
-        accounts.append(
-            {
-                "id": account_id,
-                "kind": AccountKind.ENTITLEMENT.value,
-                "unit": g.unit,
-                "programme_code": g.programme_code,
-                "elder_id": g.elder_id,
-                "vendor_id": None,
-                "district_code": district_code,
-                "period": str(period),
-                "guarded": True,
-                "debits_pending": 0,
-                "debits_posted": 0,
-                "credits_pending": 0,
-                "credits_posted": g.amount,
-            }
-        )
-        transfers.append(
-            {
-                "id": f"grant/{account_id.removeprefix('ent:')}",
-                "kind": "direct",
-                "code": "grant",
-                "unit": g.unit,
-                "debit_account": source,
-                "credit_account": account_id,
-                "amount": g.amount,
-                "pending_id": None,
-                "reverses_id": None,
-                "work_order_id": None,
-                "visit_id": None,
-                "period": str(period),
-                "terms_sha256": entitlement_terms(values),
-                "at": at,
-            }
-        )
+        columns = columns or list(values)
+        entitlements.append(tuple(values.values()))
+        opened = (account_id, kind, g.unit, g.programme_code, g.elder_id, district_code, month)
+        accounts.append((*opened, True, 0, 0, 0, g.amount))
+        said = (f"grant/{account_id.removeprefix('ent:')}", "direct", "grant", g.unit)
+        terms = entitlement_terms(values)
+        transfers.append((*said, source, account_id, g.amount, month, terms, at))
     debit_posted(session, out_of)
-    for model, rows in (
-        (LedgerAccount, accounts),
-        (LedgerTransfer, transfers),
-        (Entitlement, entitlements),
-    ):
-        session.execute(insert(model.__table__), rows)  # type: ignore[arg-type]
+    append(session, LedgerAccount, _ACCOUNT, accounts)
+    append(session, LedgerTransfer, _TRANSFER, transfers)
+    append(session, Entitlement, columns, entitlements)
 
 
 def free_of(session: Session, account_ids: Sequence[str]) -> dict[str, int]:

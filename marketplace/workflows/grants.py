@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from marketplace.elders.facts import facts_of_district
+from marketplace.elders.facts import facts_of_district, ids_between
 from marketplace.elders.models import Elder
 from marketplace.kernel import audit
 from marketplace.kernel.actor import Actor
@@ -157,7 +157,9 @@ def release_grants(
 ) -> GrantRelease:
     """Make the grants of a preview, in one transaction; only a second person may.
 
-    A repeat answers as the first time. Raises ``PreviewOutdated`` when the register changed since,
+    All or nothing: killed at any moment it leaves nothing, and a repeat of what was done changes
+    nothing and says how many were granted. Releases of one month and district wait for each other.
+    Raises ``PreviewOutdated`` when the register changed since,
     ``BudgetTooSmall`` when a budget does not suffice. Work orders that were quoted for this month
     before it was granted get their holds now.
     """
@@ -173,6 +175,14 @@ def release_grants(
         )
         require(actor, Action.GRANT, about)
         period, district, at = Period.parse(run.period), run.district_code, ports.clock.now()
+        # All previews of the month, in one order: whoever comes second sees what the first granted.
+        session.execute(
+            select(GrantRun)
+            .where(GrantRun.period == run.period, GrantRun.district_code == district)
+            .order_by(GrantRun.id)
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        )
         taken = session.execute(
             update(GrantRun)
             .where(GrantRun.id == run_id, GrantRun.state == "previewed")
@@ -187,7 +197,7 @@ def release_grants(
         granted = 0
         expect_many(session)
         for fresh in _chunks(session, ports, period, district, tally):
-            granted += grants.write_grants(
+            granted += grants.write_new_grants(
                 session, fresh, period=period, district_code=district, run_id=run_id, at=at
             )
             if progress:
@@ -239,14 +249,13 @@ def _chunks(
         planned = _confirmed(
             ports, list(grants.plan_grants(people, period, district_code)), terms, period
         )
-        ids = [elder_id for elder_id, _ in people]
-        done = grants.already_granted(session, period, ids)
-        before = grants.granted_in(session, period.previous(), ids)
+        whose = ids_between(district_code, people[0][0], people[-1][0])
+        done, before = grants.granted_to(session, period, whose)
         fresh = [g for g in planned if (g.elder_id, g.slot) not in done]
         tally.duplicates += len(planned) - len(fresh)
         tally.new += len(fresh)
-        now = {(g.elder_id, g.slot): (g.programme_code, g.amount) for g in planned}
-        tally.changed += sum(1 for k, v in now.items() if k in before and before[k] != v)
+        now = {(g.elder_id, g.slot): grants.Had(g.programme_code, g.amount) for g in planned}
+        tally.changed += sum(1 for k, v in before.items() if k in now and now[k] != v)
         tally.ended += sum(1 for k in before if k not in now)
         for g in fresh:
             tally.people[g.programme_code] += 1

@@ -24,6 +24,7 @@ from sqlalchemy.orm import Session
 from marketplace.catalogue.models import ServiceVersion
 from marketplace.elders.models import Assessment, Elder
 from marketplace.kernel.actor import Actor, Role
+from marketplace.kernel.bulk import upsert
 from marketplace.kernel.clock import FrozenClock, instant_of
 from marketplace.kernel.db import transaction
 from marketplace.orders.models import Order, WorkOrder
@@ -48,6 +49,13 @@ class _Ports:
 
 
 _backend: list[int] = []
+
+
+def watch_server(session: Session) -> None:
+    """Count the processor seconds of the server process behind this session from now on."""
+    if session.get_bind().dialect.name == "postgresql":
+        _backend.append(session.scalar(text("SELECT pg_backend_pid()")))
+        session.rollback()
 
 
 def _server_seconds() -> float:
@@ -108,6 +116,7 @@ def load_elders(session: Session, count: int, seed: int) -> None:
                 level = rng.choice([1, 2, 2, 3, 4])
                 assessed.append(
                     {
+                        "id": f"A{n:06d}",
                         "elder_id": number,
                         "assessed_on": date(2026, 3, 1),
                         "valid_until": date(2027, 2, 28),
@@ -116,8 +125,9 @@ def load_elders(session: Session, count: int, seed: int) -> None:
                     }
                 )
         with transaction(session):
-            session.execute(insert(Elder), elders)
-            session.execute(insert(Assessment), assessed)
+            for model, rows in ((Elder, elders), (Assessment, assessed)):
+                if rows:
+                    upsert(session, model, list(rows[0]), (row.values() for row in rows))
 
 
 def grant_month(session: Session) -> int:
@@ -240,9 +250,7 @@ def main() -> None:
     parser.add_argument("--lines", type=int, default=150_000)
     options = parser.parse_args()
     with database(options.db) as url, Session(engine_of(url)) as session:
-        if options.db == "postgres":
-            _backend.append(session.scalar(text("SELECT pg_backend_pid()")))
-            session.rollback()
+        watch_server(session)
         with timed(f"{options.elders} elders loaded"):
             load_elders(session, options.elders, seed=1)
         if options.db == "postgres":
