@@ -18,6 +18,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from marketplace.kernel.db import ID, Base, Instant
 from marketplace.kernel.ids import new_id
+from marketplace.kernel.immutable import freeze
 
 
 class Vendor(Base):
@@ -198,3 +199,59 @@ class JobOffer(Base):
     offer_deadline_at: Mapped[datetime] = mapped_column(Instant)
     answered_at: Mapped[datetime | None] = mapped_column(Instant)
     reason: Mapped[str | None] = mapped_column(String(40))
+
+
+class Suspension(Base):
+    """A vendor taken off the market by civil affairs, from ``at`` until it is lifted.
+
+    ``plans``: how many orders named the vendor and are open to any now. ``moved_at``: when its last
+    work order had been looked at; ``None`` while some still wait for it.
+    """
+
+    __tablename__ = "vendor_suspension"
+    __table_args__ = (
+        Index(
+            "uq_vendor_suspension_open",
+            "vendor_id",
+            unique=True,
+            sqlite_where=text("lifted_at IS NULL"),
+            postgresql_where=text("lifted_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True, default=new_id)
+    vendor_id: Mapped[str] = mapped_column(ForeignKey("vendor.id"), index=True)
+    reason: Mapped[str] = mapped_column(String(200))
+    suspended_by: Mapped[str] = mapped_column(ID)
+    at: Mapped[datetime] = mapped_column(Instant)
+    plans: Mapped[int] = mapped_column(default=0)
+    moved_at: Mapped[datetime | None] = mapped_column(Instant)
+    lifted_at: Mapped[datetime | None] = mapped_column(Instant)
+    lifted_by: Mapped[str | None] = mapped_column(ID)
+    lift_reason: Mapped[str | None] = mapped_column(String(200))
+
+
+class SuspensionMove(Base):
+    """What became of one work order of a suspended vendor, written once.
+
+    ``outcome``: ``offered`` (to ``to_vendor_id``, or to others that hold offers already), ``pooled``
+    (the day's plan chooses) or ``stuck``, with ``why`` nobody can have it by itself.
+    """
+
+    __tablename__ = "suspension_move"
+    __table_args__ = (
+        CheckConstraint("outcome IN ('offered', 'pooled', 'stuck')", name="outcome"),
+        CheckConstraint("(outcome = 'stuck') = (why <> '')", name="why"),
+    )
+
+    suspension_id: Mapped[str] = mapped_column(ForeignKey("vendor_suspension.id"), primary_key=True)
+    work_order_id: Mapped[str] = mapped_column(ForeignKey("work_order.id"), primary_key=True)
+    elder_id: Mapped[str] = mapped_column(ID)
+    visit_on: Mapped[date]
+    outcome: Mapped[str] = mapped_column(String(10))
+    why: Mapped[str] = mapped_column(String(40), default="")
+    to_vendor_id: Mapped[str | None] = mapped_column(ForeignKey("vendor.id"))
+    at: Mapped[datetime] = mapped_column(Instant)
+
+
+freeze(SuspensionMove.__table__)  # type: ignore[arg-type]

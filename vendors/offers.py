@@ -117,6 +117,32 @@ def withdraw(session: Session, work_order_id: str, *, at: datetime, reason: str)
     )
 
 
+def open_of_vendor(session: Session, vendor_id: str) -> list[str]:
+    """Return the work orders of which a vendor holds an open offer."""
+    return list(
+        session.scalars(
+            select(OFFER.c.work_order_id)
+            .where(OFFER.c.vendor_id == vendor_id, OFFER.c.state == "open")
+            .distinct()
+        )
+    )
+
+
+def close_of_vendor(
+    session: Session, work_order_id: str, vendor_id: str, *, at: datetime, reason: str
+) -> None:
+    """Close one vendor's open offer of a work order; the others' stay open."""
+    session.execute(
+        update(OFFER)
+        .where(
+            OFFER.c.work_order_id == work_order_id,
+            OFFER.c.vendor_id == vendor_id,
+            OFFER.c.state == "open",
+        )
+        .values(state="closed", answered_at=at, reason=reason)
+    )
+
+
 def due(session: Session, *, now: datetime, limit: int) -> list[Row[Any]]:
     """Return open offers whose deadline has passed, the longest first."""
     return list(

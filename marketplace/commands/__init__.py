@@ -14,6 +14,7 @@ from marketplace.commands.order import order, visits
 from marketplace.commands.serve import serve
 from marketplace.commands.settlement import settlement
 from marketplace.commands.upkeep import upkeep
+from marketplace.commands.vendor import vendor
 
 
 def register(app: Flask) -> None:
@@ -30,6 +31,7 @@ def register(app: Flask) -> None:
         serve,
         settlement,
         upkeep,
+        vendor,
         visits,
     ):
         app.cli.add_command(command)

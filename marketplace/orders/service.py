@@ -357,6 +357,37 @@ def set_order(session: Session, order_id: str, **values: Any) -> None:
     session.execute(update(ORDER).where(ORDER.c.id == order_id).values(**values))
 
 
+def open_to_any_vendor(session: Session, vendor_id: str) -> int:
+    """Let orders that named a vendor be served by any; return how many those were.
+
+    Later dates of a recurring order are then made as pooled ones.
+    """
+    c = ORDER.c
+    opened = session.execute(
+        update(ORDER)
+        .where(c.vendor_id == vendor_id, c.state != "ended")
+        .values(vendor_id=None, caregiver_id=None, standing_since=None)
+    )
+    return int(opened.rowcount)  # type: ignore[attr-defined]
+
+
+def in_hand_of(session: Session, vendor_id: str, *, since: date) -> list[Row[Any]]:
+    """Return a vendor's work orders from a day on that are offered to it, its own, or being served."""
+    c = WORK_ORDER.c
+    states = (State.OFFERED, State.ACCEPTED, State.ASSIGNED, State.IN_SERVICE)
+    return list(
+        session.execute(
+            select(WORK_ORDER)
+            .where(
+                c.vendor_id == vendor_id,
+                c.visit_on >= since,
+                c.state.in_([s.value for s in states]),
+            )
+            .order_by(c.elder_id, c.visit_on, c.id)
+        )
+    )
+
+
 def due_orders(session: Session, *, until: date, limit: int) -> list[Row[Any]]:
     """Return recurring orders whose work orders are not made up to ``until``, locked.
 

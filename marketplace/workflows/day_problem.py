@@ -82,7 +82,7 @@ def read_day(session: Session, day: date, *, now: datetime) -> Day:
     crews = orders.assignments(session, [r.id for r in rows])
     people = roster.on_day(session, day)
     vendors = registry.vendor_facts(session)
-    sites = registry.sites(session)
+    sites = {s.id: s for s in registry.sites(session).values() if _is_open(s, vendors)}
     asked = offers.asked(session, [r.id for r in rows if r.state == State.POOLED.value])
     book = _PlaceBook()
     busy = _busy_elsewhere(session, day, {r.id for r in rows})
@@ -213,10 +213,11 @@ def _fixed(row: Row[Any], crew: Sequence[Row[Any]]) -> Fixed | None:
 
 
 def _load(row: Row[Any], book: _PlaceBook, sites: dict[str, Site]) -> Load | None:
-    """Return what a delivered meal fetches where: at its own kitchen, else the nearest."""
+    """Return what a delivered meal fetches where: at the kitchen named where it is open, else the nearest."""
     if row.skill_code != "MEAL" or row.crew != 1:
         return None
-    kitchen = sites.get(row.site_id) if row.site_id else _nearest_kitchen(row, sites)
+    named = sites.get(row.site_id) if row.site_id else None
+    kitchen = named or _nearest_kitchen(row, sites)
     if kitchen is None:
         return None
     at_noon = LUNCH_FROM_S <= row.window_start_s <= LUNCH_TO_S
@@ -229,6 +230,11 @@ def _load(row: Row[Any], book: _PlaceBook, sites: dict[str, Site]) -> Load | Non
         ready_s=max(0, ready),
         hold_s=MEAL_HOLD_S,
     )
+
+
+def _is_open(site: Site, vendors: dict[str, VendorFacts]) -> bool:
+    """Say whether a site may be used: a suspended vendor's kitchen cooks for nobody."""
+    return site.vendor_id is None or vendors[site.vendor_id].status == "active"
 
 
 def _nearest_kitchen(row: Row[Any], sites: dict[str, Site]) -> Site | None:

@@ -170,15 +170,21 @@ def ranking(session: Session, row: Row[Any], market: Market | None = None) -> li
 
 
 def offer_next(
-    session: Session, row: Row[Any], *, at: datetime, actor: Actor, market: Market | None = None
+    session: Session,
+    row: Row[Any],
+    *,
+    at: datetime,
+    actor: Actor,
+    market: Market | None = None,
+    most: int = MOST_OFFERS,
 ) -> str | None:
     """Offer a pooled work order to the next best vendor; return which, or ``None`` for a person.
 
-    After three offers, or where nobody is left to ask, it stays pooled and the hotline is told.
+    After ``most`` offers, or where nobody is left to ask, it stays pooled and the hotline is told.
     """
     asked = offers.asked(session, [row.id]).get(row.id, {})
     vendor_id = None
-    if len(asked) < MOST_OFFERS:
+    if len(asked) < most:
         vendor_id = vendor_rules.best(ranking(session, row, market))
     if vendor_id is None:
         outbox.post(
@@ -220,9 +226,12 @@ def ask_at_once(session: Session, made: Made, *, at: datetime, actor: Actor) -> 
 
 
 def back_to_pool(
-    session: Session, work_order_id: str, *, at: datetime, actor: Actor, reason: str
+    session: Session, work_order_id: str, *, at: datetime, actor: Actor, reason: str, **values: Any
 ) -> Row[Any]:
-    """Take the vendor and its caregivers off a work order, so that another may have it."""
+    """Take the vendor and its caregivers off a work order, so that another may have it.
+
+    ``values``: columns that change with it.
+    """
     orders.drop_assignments(session, [work_order_id])
     offers.withdraw(session, work_order_id, at=at, reason=reason)
     return orders.move(
@@ -234,6 +243,7 @@ def back_to_pool(
         actor=actor,
         reason=reason,
         vendor_id=None,
+        **values,
     )
 
 

@@ -53,6 +53,9 @@ class Action(StrEnum):
     APPROVE_STATEMENT = "approve_statement"
     CORRECT_MONEY = "correct_money"
     RUN_UPKEEP = "run_upkeep"
+    SUSPEND_VENDOR = "suspend_vendor"
+    REINSTATE_VENDOR = "reinstate_vendor"
+    SEE_SUSPENSIONS = "see_suspensions"
 
 
 class Field(StrEnum):
@@ -248,6 +251,9 @@ TABLE: dict[Action, dict[Role, _May]] = {
     Action.APPROVE_STATEMENT: {B: _May(_in_district, not_own_entry=True)},
     Action.CORRECT_MONEY: {B: _May(_in_district, not_own_entry=True), SYS: _ALL},
     Action.RUN_UPKEEP: {SYS: _ALL},
+    Action.SUSPEND_VENDOR: {B: _DISTRICT, SYS: _ALL},
+    Action.REINSTATE_VENDOR: {B: _May(_in_district, not_own_entry=True), SYS: _ALL},
+    Action.SEE_SUSPENSIONS: {H: _ALL, S: _DISTRICT, B: _DISTRICT, A: _DISTRICT, SYS: _ALL},
 }
 """The law. A community worker may enter and may confirm, never both for one order; civil affairs
 never approves its own entry; the auditor appears in actions that only read."""

@@ -30,6 +30,7 @@ from marketplace.workflows.ledger import seal_ledger
 from marketplace.workflows.offer import Market, offer_next
 from marketplace.workflows.outside import tell_outside_payers
 from marketplace.workflows.step import run_step
+from marketplace.workflows.suspend import move_suspended
 from marketplace.workflows.visit import close
 from vendors import offers
 
@@ -51,6 +52,7 @@ class Kept:
     delivered: int
     failed: int
     sealed: int
+    moved: int = 0
 
 
 def upkeep(
@@ -65,6 +67,7 @@ def upkeep(
 
     expired = did("expire_offers", _until_done(lambda: accept.expire_offers(session, ports), 500))
     made = did("generate", recur.generate(session, ports).work_orders)
+    moved = did("move_suspended", move_suspended(session, ports))
     asked = did("ask_for_pooled", ask_for_pooled(session, ports))
     confirmed = refused = 0
     while True:
@@ -92,6 +95,7 @@ def upkeep(
         delivered=delivered,
         failed=failed,
         sealed=sealed,
+        moved=moved,
     )
 
 

@@ -12,7 +12,7 @@ from apiflask import APIFlask
 from flask import Response
 from flask_limiter import Limiter
 
-from marketplace.web.api import days, orders, periods, tokens, visits
+from marketplace.web.api import days, orders, periods, tokens, vendors, visits
 from marketplace.web.api.frame import KEY_HEADER
 from marketplace.web.auth import current_actor
 
@@ -45,7 +45,7 @@ _REFUSALS = {
 
 def register(app: APIFlask) -> None:
     """Add the API to the application."""
-    for module in (tokens, orders, visits, days, periods):
+    for module in (tokens, orders, visits, days, periods, vendors):
         app.register_blueprint(module.bp)
     limiter: Limiter = next(iter(app.extensions["limiter"]))
     endpoint = "api_tokens.create_token"

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, RootModel
 
 from marketplace.queries import orders as views
 from marketplace.queries import statements as statement_views
+from marketplace.queries import suspensions as suspension_views
 from marketplace.workflows import (
     accept,
     assign,
@@ -20,6 +21,7 @@ from marketplace.workflows import (
     reverse,
     statements,
     substitute,
+    suspend,
     visit,
 )
 
@@ -204,3 +206,17 @@ class StatementOut(BaseModel):
 
 class SignedOut(RootModel[statements.Signed]):
     """How far a statement has come."""
+
+
+class SuspendedOut(RootModel[suspend.Suspended]):
+    """What suspending a vendor did."""
+
+
+class ReinstatedOut(RootModel[suspend.Reinstated]):
+    """The vendor that is back."""
+
+
+class SuspensionsOut(BaseModel):
+    """A vendor's suspensions, the newest first."""
+
+    items: list[suspension_views.SuspensionView]

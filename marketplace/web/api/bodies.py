@@ -77,6 +77,12 @@ class Cancel(Body):
     reason: Note
 
 
+class Reason(Body):
+    """Why it is done, in words that are kept."""
+
+    reason: Annotated[Note, Field(min_length=1, pattern=r"\S")]
+
+
 class Reschedule(Body):
     """The new day and window."""
 

@@ -31,6 +31,7 @@ from marketplace.workflows.load.rows import (
     SiteRow,
     VendorRow,
 )
+from vendors import suspensions
 from vendors.models import (
     Caregiver,
     Certificate,
@@ -149,9 +150,14 @@ def _check_vendor(context: Context, row: VendorRow) -> None:
 def _write_vendors(
     context: Context, new: Sequence[VendorRow], changed: Sequence[VendorRow]
 ) -> None:
+    suspended = {x.vendor_id for x in suspensions.in_force(context.session)}
+
     def values(row: VendorRow) -> Values:
+        # A list does not let back in whom civil affairs suspended; that is a step with its own reason.
+        kept = {"status": "suspended"} if row.id in suspended and row.status == "active" else {}
         return {
             **row.model_dump(exclude={"district_codes", "category_codes"}),
+            **kept,
             "row_sha256": sha(row),
             "updated_at": context.now,
         }
