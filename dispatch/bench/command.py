@@ -58,7 +58,9 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument("files", nargs="+", metavar="FILE")
         one.add_argument("--bks", metavar="CSV", help="best known values: columns file, best_known")
         one.add_argument("--solutions", metavar="DIR", help="write each file's best solution here")
-        one.add_argument("--runs", type=_count, default=1, metavar="N", help="seeds in a row")
+        one.add_argument(
+            "--seeds", type=_seeds, metavar="A,B", help="all files once with each of these"
+        )
         one.set_defaults(run=_files)
     city = kinds.add_parser("city", help="a city's plain day: ours, PyVRP, VROOM and OR-Tools")
     city.add_argument("--orders", type=_count, default=5200, metavar="N")
@@ -90,6 +92,10 @@ def _natural(text: str, least: int = 0) -> int:
 
 def _count(text: str) -> int:
     return _natural(text, least=1)
+
+
+def _seeds(text: str) -> list[int]:
+    return [_natural(part) for part in text.split(",")]
 
 
 def _positive(text: str) -> float:
@@ -138,15 +144,14 @@ def _files(given: argparse.Namespace) -> int:
         need(given.peer)
     jobs = [
         Job(
-            given.kind, path, given.rounding, given.seconds, given.iterations, given.seed + turn,
-            engine,
+            given.kind, path, given.rounding, given.seconds, given.iterations, seed, engine,
         )
+        for seed in given.seeds or [given.seed]
         for path in given.files
-        for turn in range(given.runs)
         for engine in engines
     ]  # fmt: skip
     decimals = 1 if given.rounding == "dimacs" else 3
-    table = Table(names, decimals=decimals, with_engine=given.peer is not None)
+    table = Table(names, decimals=decimals, with_engine=given.peer is not None, csv_path=given.csv)
     best: dict[str, float] = {}
     for job, answer in zip(jobs, _answers(jobs, given.workers), strict=True):
         name = Path(job.path).name
@@ -160,8 +165,6 @@ def _files(given: argparse.Namespace) -> int:
             target = Path(given.solutions) / (Path(job.path).stem + _SUFFIX[given.kind])
             target.write_text(answer.solution, encoding="utf-8")
     table.finish()
-    if given.csv:
-        table.write_csv(given.csv)
     return 0
 
 

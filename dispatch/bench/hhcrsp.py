@@ -14,6 +14,7 @@ from dispatch.bench.clock import chunks
 from dispatch.bench.files import HomeCareFile, Patient, Visit, read_home_care
 from dispatch.bench.report import Answer
 from dispatch.engine import hhcrsp as kernel
+from dispatch.engine.kernel import lags
 from dispatch.engine.kernel.compiled import is_warm
 from dispatch.engine.kernel.draws import stream
 
@@ -56,18 +57,18 @@ class _Search:
         self.dist = np.ascontiguousarray(file.distance[np.ix_(rows, rows)])
         self.facts = np.zeros((n, 4))
         self.links = np.zeros((n, 4), np.int64)
-        self.links[:, kernel.ROUTE] = -1
+        self.links[:, lags.ROUTE] = -1
         self.able = np.zeros((n, staff + 1), np.int64)
         for x, ((at, k), visit) in enumerate(zip(self.stops, visits, strict=True), start=1):
             patient = file.patients[at]
-            self.facts[x, : kernel.LAG] = visit.duration, patient.opens, patient.closes
+            self.facts[x, : lags.LAG] = visit.duration, patient.opens, patient.closes
             if patient.gap is not None:
-                self.facts[x, kernel.LAG] = patient.gap[0] if k == 0 else -patient.gap[1]
-                self.links[x, kernel.MATE] = x + 1 if k == 0 else x - 1
+                self.facts[x, lags.LAG] = patient.gap[0] if k == 0 else -patient.gap[1]
+                self.links[x, lags.MATE] = x + 1 if k == 0 else x - 1
             who = [v for v in range(staff) if visit.service in file.abilities[v]]
             self.able[x, 0] = len(who)
             self.able[x, 1 : len(who) + 1] = who
-        opens = self.facts[:, kernel.OPENS]
+        opens = self.facts[:, lags.OPENS]
         apart = self.dist + OPENING_WEIGHT * np.abs(opens[:, None] - opens[None, :])
         np.fill_diagonal(apart, -1.0)
         apart[:, 0] = np.inf
@@ -75,12 +76,13 @@ class _Search:
         self.first = np.zeros(staff, np.int64)
         self.times, self.value = np.zeros(n), np.zeros(3)
         # A push adds two entries and takes one away, and there are at most MOST_PUSHES of them.
-        self.stack = np.zeros((kernel.MOST_PUSHES * 2 + 4 * n, 2))
+        self.stack = np.zeros((lags.MOST_PUSHES * 2 + 4 * n, 2))
         self.trial = np.zeros((n, 2))
         self.absent = np.zeros(n, np.int64)
         self.now = np.array([0, n - 1])
         self.places = np.zeros((2, kernel.PLACES, 3), np.int64)
         self.worth = np.zeros((2, kernel.PLACES, 2))
+        self.counts, self.key = np.zeros(2, np.int64), np.zeros(n)
         self.state = stream(seed)
         self.absent[: n - 1] = np.argsort(opens[1:], kind="stable") + 1
 
@@ -88,32 +90,32 @@ class _Search:
         """Put every visit at its cheapest place, in order of opening."""
         placed = kernel.recreate(
             self.dist, self.facts, self.links, self.first, self.times, self.value, self.trial,
-            self.stack, self.absent, self.now, self.able, self.state, 0.0, kernel.INF,
-            self.places, self.worth, np.zeros(2, np.int64),
+            self.stack, self.absent, self.now, self.able, self.state, 0.0, lags.INF,
+            self.places, self.worth, self.counts,
         )  # fmt: skip
         # A place at the end of a route always fits, alone or for a pair on two routes.
         assert placed, "every visit can stand last in a route"
-        self.best = np.array([self.value.sum()])
-        self.best_links, self.best_first = self.links.copy(), self.first.copy()
-        self.kept = self.links.copy(), self.first.copy(), self.times.copy()
+        solution = (self.links, self.first, self.times, self.value)
+        self.kept = [part.copy() for part in solution]
+        self.best = [part.copy() for part in solution]
 
     def advance(self, steps: int, hot: float, cold: float) -> None:
         """Search for some steps."""
         kernel.anneal(
             self.dist, self.facts, self.able, self.around, self.links, self.first, self.times,
             self.value, self.trial, self.stack, self.absent, self.now, self.places, self.worth,
-            *self.kept, self.best_links, self.best_first, self.best, self.state, steps, hot, cold,
-            TUNING,
+            self.counts, self.key, *self.kept, *self.best, self.state, steps, hot, cold, TUNING,
         )  # fmt: skip
 
     def routes(self) -> list[list[Stop]]:
         """Return the best routes found, one for each caregiver."""
         found = []
-        for x in self.best_first.tolist():
+        links, first, *_ = self.best
+        for x in first.tolist():
             route = []
             while x:
                 route.append(self.stops[x - 1])
-                x = int(self.best_links[x, kernel.NEXT])
+                x = int(links[x, lags.NEXT])
             found.append(route)
         return found
 
@@ -125,8 +127,10 @@ def search(
 
     With *iterations* the routes depend on file, seed and iterations alone.
     """
+    began = time.perf_counter()
     run = _Search(file, seed)
     run.construct()
+    seconds -= time.perf_counter() - began
     done = 0
     for steps, before, after in chunks(seconds=seconds, iterations=iterations):
         run.advance(steps, HOT * (COLD / HOT) ** before, HOT * (COLD / HOT) ** after)

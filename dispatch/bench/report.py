@@ -44,24 +44,32 @@ COLUMNS = ("file", "value", "best known", "gap %", "seconds", "seed")
 
 
 class Table:
-    """Rows printed as they come, the means at the end; the same goes to a CSV file."""
+    """Rows printed as they come, the means at the end; the rows go to a CSV file as well.
+
+    The file grows row by row, so that a bench that is stopped leaves what it has measured.
+    """
 
     def __init__(
         self, names: Sequence[str], *, decimals: int, with_engine: bool = False,
-        out: TextIO | None = None,
+        out: TextIO | None = None, csv_path: str | Path | None = None,
     ) -> None:  # fmt: skip
         self.rows: list[Row] = []
         self.decimals = decimals
         self.with_engine = with_engine
         self.width = max([len(name) for name in names] + [4])
         self.out = sys.stdout if out is None else out
+        self.csv_path = None if csv_path is None else Path(csv_path)
         self._line((*COLUMNS, *(("engine",) if with_engine else ())))
+        head = [name.replace(" ", "_").removesuffix("_%") for name in COLUMNS]
+        self._write_csv((*head, *(("engine",) if with_engine else ())), "w")
 
     def add(self, row: Row) -> None:
         """Print a row."""
         self.rows.append(row)
         cells = (row.file, *self._cells(row))
         self._line((*cells, *((row.engine,) if self.with_engine else ())), row.note)
+        cells = tuple("" if cell == "-" else cell for cell in cells)
+        self._write_csv((*cells, *((row.engine,) if self.with_engine else ())), "a")
 
     def finish(self) -> None:
         """Print the mean gap of each engine."""
@@ -74,15 +82,11 @@ class Table:
             text = f"mean gap {sum(gaps) / len(gaps):.3f} % over {len(gaps)} runs, {seconds:.1f} s"
             self._say(f"{text} each" + (f" ({engine})" if self.with_engine else ""))
 
-    def write_csv(self, path: str | Path) -> None:
-        """Write the rows as CSV, an empty cell where there is nothing to say."""
-        with Path(path).open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            head = ("file", "value", "best_known", "gap", "seconds", "seed")
-            writer.writerow((*head, *(("engine",) if self.with_engine else ())))
-            for row in self.rows:
-                cells = (row.file, *("" if cell == "-" else cell for cell in self._cells(row)))
-                writer.writerow((*cells, *((row.engine,) if self.with_engine else ())))
+    def _write_csv(self, cells: Sequence[str], mode: str) -> None:
+        """Add a line to the CSV file, if there is one; an empty cell is nothing to say."""
+        if self.csv_path is not None:
+            with self.csv_path.open(mode, newline="", encoding="utf-8") as file:
+                csv.writer(file).writerow(cells)
 
     def _cells(self, row: Row) -> tuple[str, ...]:
         return (

@@ -45,6 +45,7 @@ class _Search:
         self.absent = np.zeros(self.n, np.int64)
         self.now = np.zeros(7, np.int64)
         self.missed = np.ones(self.n, np.int64)
+        self.key, self.out = np.zeros(self.n), np.zeros(self.n, np.int64)
         self.best_next = np.zeros(self.n, kind)
         self.best_first = np.zeros(self.vehicles, kind)
         self.cost = np.zeros(2, np.int64)
@@ -105,7 +106,7 @@ class _Search:
         kernel.pack_routes(
             self.dist, self.facts, self.near, self.fits, self.around, self.tables.file.capacity,
             self.rows, self.routes, self.absent, self.journal, self.now, self.missed, self.cost,
-            self.state, steps, COLD * self.unit, TUNING,
+            self.state, steps, COLD * self.unit, TUNING, self.key, self.out,
         )  # fmt: skip
         return bool(self.now[kernel.ABSENT] == 0)
 
@@ -118,6 +119,7 @@ class _Search:
             self.dist, self.facts, self.near, self.fits, self.around, self.tables.file.capacity,
             self.rows, self.routes, self.absent, self.journal, self.now, self.best_next,
             self.best_first, self.cost, self.state, steps, hot, cold, int(price) + 1, TUNING,
+            self.key,
         )  # fmt: skip
 
     def _open_fleet(self) -> None:
@@ -147,7 +149,9 @@ def search(
 
     With *iterations* the routes depend on tables, seed and iterations alone.
     """
+    began = time.perf_counter()
     run = _Search(tables, seed)
+    seconds -= time.perf_counter() - began
     is_served, since = False, 0.0
     for steps, before, after in chunks(seconds=seconds, iterations=iterations):
         if is_served:
@@ -192,6 +196,7 @@ def solve(
     if engine == "pyvrp":
         routes = pyvrp_routes(tables, seconds=seconds, seed=seed)
     else:
+        seconds -= time.perf_counter() - began
         routes, left = search(tables, seconds=seconds, iterations=iterations, seed=seed)
     lasted = time.perf_counter() - began
     value, faults = evaluate(file, routes, rounding)

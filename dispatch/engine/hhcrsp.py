@@ -12,140 +12,33 @@ from __future__ import annotations
 
 import numpy as np
 
-from dispatch.engine.kernel.compiled import compiled, compiled_with_arrays
+from dispatch.engine.kernel.compiled import compiled
 from dispatch.engine.kernel.draws import draw, draw_below
+from dispatch.engine.kernel.lags import (
+    ABSENT,
+    CLOSES,
+    INF,
+    LAG,
+    LASTS,
+    MATE,
+    NEXT,
+    OPENS,
+    PREV,
+    ROUTE,
+    TRIAL,
+    pull,
+    push,
+    settle,
+)  # fmt: skip
 
-# Columns of what is known of a visit; row 0 is the office, where all routes start and end.
-LASTS, OPENS, CLOSES, LAG = range(4)
-# Columns of links. MATE is 0 for a visit alone, ROUTE is -1 for one that is not placed.
-NEXT, PREV, ROUTE, MATE = range(4)
 # Columns of a place that is considered for a visit.
 WHO, AFTER, BEFORE = range(3)
-# Entries of the work space ``now``: which trial this is; how many visits are absent.
-TRIAL, ABSENT = range(2)
 # Entries of ``value``: distance, total and greatest tardiness.
 DISTANCE, LATE, LATEST = range(3)
 # Entries of ``tuning``.
 STRING, REMOVED, BLINK, WITH_MATE = range(4)
 
-INF = 1e18
-MOST_PUSHES = 4000
 PLACES = 16
-
-
-@compiled
-def push(dist, facts, links, times, trial, stack, now, top, one, other, bound):
-    """Delay visits as the stack says, and all that follows, in a trial only.
-
-    ``one`` and ``other`` are visits tried (visit, its predecessor); 0 is none. Returns (more
-    tardiness, greatest tardiness among the delayed); INF where it comes to ``bound`` or more, or
-    where the delay comes back to its cause.
-    """
-    more = 0.0
-    greatest = 0.0
-    steps = 0
-    mark = np.float64(now[TRIAL])
-    while top > 0:
-        top -= 1
-        x = np.int64(stack[top, 0])
-        y = stack[top, 1]
-        was = trial[x, 0] if trial[x, 1] == mark else times[x]
-        if y <= was:
-            continue
-        steps += 1
-        if x == one[0] or x == other[0] or steps > MOST_PUSHES:
-            return INF, 0.0
-        late = y - facts[x, CLOSES]
-        if late > 0.0:
-            more += late - max(0.0, was - facts[x, CLOSES])
-            greatest = max(greatest, late)
-            if more >= bound:
-                return INF, 0.0
-        trial[x, 0] = y
-        trial[x, 1] = mark
-        follows = links[x, NEXT]
-        if one[0] != 0 and x == one[1]:
-            follows = one[0]
-        elif other[0] != 0 and x == other[1]:
-            follows = other[0]
-        if follows != 0:
-            stack[top, 0] = follows
-            stack[top, 1] = y + facts[x, LASTS] + dist[x, follows]
-            top += 1
-        mate = links[x, MATE]
-        if mate != 0 and (links[mate, ROUTE] >= 0 or mate == one[0] or mate == other[0]):
-            stack[top, 0] = mate
-            stack[top, 1] = y + facts[x, LAG]
-            top += 1
-    return more, greatest
-
-
-@compiled
-def settle(dist, facts, links, times, stack, top):
-    """Delay visits as the stack says, and all that follows, for good. Returns success."""
-    steps = 0
-    while top > 0:
-        top -= 1
-        x = np.int64(stack[top, 0])
-        y = stack[top, 1]
-        if y <= times[x]:
-            continue
-        steps += 1
-        if steps > MOST_PUSHES:
-            return False
-        times[x] = y
-        follows = links[x, NEXT]
-        if follows != 0:
-            stack[top, 0] = follows
-            stack[top, 1] = y + facts[x, LASTS] + dist[x, follows]
-            top += 1
-        mate = links[x, MATE]
-        if mate != 0 and links[mate, ROUTE] >= 0:
-            stack[top, 0] = mate
-            stack[top, 1] = y + facts[x, LAG]
-            top += 1
-    return True
-
-
-@compiled
-def arrives(dist, facts, links, times, x):
-    """Return when ``x`` starts if nobody waits for a mate."""
-    p = links[x, PREV]
-    leaves = times[p] + facts[p, LASTS] if p != 0 else 0.0
-    return max(facts[x, OPENS], leaves + dist[p, x])
-
-
-@compiled
-def pull(dist, facts, links, times, stack, top):
-    """Bring visits on the stack, and what follows, as far forward as can be. Returns success."""
-    steps = 0
-    while top > 0:
-        top -= 1
-        x = np.int64(stack[top, 0])
-        if links[x, ROUTE] < 0:
-            continue
-        steps += 1
-        if steps > MOST_PUSHES:
-            return False
-        y = arrives(dist, facts, links, times, x)
-        mate = links[x, MATE]
-        if mate != 0 and links[mate, ROUTE] >= 0:
-            # Both at once: a pair must not hold each other back.
-            z = arrives(dist, facts, links, times, mate)
-            y = max(y, z + facts[mate, LAG])
-            z = max(z, y + facts[x, LAG])
-            y = max(y, z + facts[mate, LAG])
-            if z < times[mate]:
-                times[mate] = z
-                if links[mate, NEXT] != 0:
-                    stack[top, 0] = links[mate, NEXT]
-                    top += 1
-        if y < times[x]:
-            times[x] = y
-            if links[x, NEXT] != 0:
-                stack[top, 0] = links[x, NEXT]
-                top += 1
-    return True
 
 
 @compiled
@@ -323,6 +216,8 @@ def alone(
                     stack[top, 1] = t + facts[x, LAG]
                     top += 1
                 if top > 0:
+                    # The trial ends where a delay comes back and would move this start.
+                    times[x] = t
                     now[TRIAL] += 1
                     more, greatest = push(
                         dist, facts, links, times, trial, stack, now, top, (x, a), none, best - cost
@@ -372,8 +267,9 @@ def list_places(dist, facts, links, first, times, able, state, blink, x, bound, 
             if cost < last and draw(state) >= blink:
                 at = count if count < PLACES else PLACES - 1
                 while at > 0 and worth[at - 1, 0] > cost:
-                    worth[at] = worth[at - 1]
-                    places[at] = places[at - 1]
+                    worth[at, 0], worth[at, 1] = worth[at - 1, 0], worth[at - 1, 1]
+                    for column in range(3):
+                        places[at, column] = places[at - 1, column]
                     at -= 1
                 worth[at, 0] = cost
                 worth[at, 1] = t
@@ -425,6 +321,8 @@ def together(
                 stack[top, 0] = d
                 stack[top, 1] = t + facts[y, LASTS] + dist[y, d]
                 top += 1
+            times[x] = s
+            times[y] = t
             now[TRIAL] += 1
             more, greatest = push(
                 dist, facts, links, times, trial, stack, now, top, (x, a), (y, c), best - cost
@@ -436,7 +334,7 @@ def together(
     return found
 
 
-@compiled_with_arrays
+@compiled
 def last_places(dist, facts, links, first, times, able, x, y, places):
     """Write places at the ends of two routes, which always fit, and return the two starts."""
     who = able[x, 1]
@@ -444,7 +342,7 @@ def last_places(dist, facts, links, first, times, able, x, y, places):
         if able[y, 0] > 1 or able[y, 1] != able[x, k]:
             who = able[x, k]
             break
-    starts = np.zeros(2)
+    one = other = 0.0
     for k in range(2):
         z = x if k == 0 else y
         v = who
@@ -456,13 +354,17 @@ def last_places(dist, facts, links, first, times, able, x, y, places):
             a = b
             b = links[b, NEXT]
         leaves = times[a] + facts[a, LASTS] if a != 0 else 0.0
-        starts[k] = max(facts[z, OPENS], leaves + dist[a, z])
+        start = max(facts[z, OPENS], leaves + dist[a, z])
+        if k == 0:
+            one = start
+        else:
+            other = start
         places[k, 0, WHO] = v
         places[k, 0, AFTER] = a
         places[k, 0, BEFORE] = 0
-    starts[1] = max(starts[1], starts[0] + facts[x, LAG])
-    starts[0] = max(starts[0], starts[1] + facts[y, LAG])
-    return starts[0], starts[1]
+    other = max(other, one + facts[x, LAG])
+    one = max(one, other + facts[y, LAG])
+    return one, other
 
 
 @compiled
@@ -514,25 +416,33 @@ def recreate(
     return True
 
 
-@compiled_with_arrays
+@compiled
+def copy_state(links, first, times, value, to_links, to_first, to_times, to_value):
+    """Copy a solution over another."""
+    for x in range(times.shape[0]):
+        for column in range(MATE):
+            to_links[x, column] = links[x, column]
+        to_times[x] = times[x]
+    for v in range(first.shape[0]):
+        to_first[v] = first[v]
+    for part in range(3):
+        to_value[part] = value[part]
+
+
+@compiled
 def anneal(
     dist, facts, able, around, links, first, times, value, trial, stack, absent, now, places,
-    worth, kept_links, kept_first, kept_times, best_links, best_first, best, state, steps, hot,
-    cold, tuning,
+    worth, counts, key, kept_links, kept_first, kept_times, kept_value, best_links, best_first,
+    best_times, best_value, state, steps, hot, cold, tuning,
 ):  # fmt: skip
     """Run ``steps`` steps from temperature ``hot`` to ``cold``; the best is kept in ``best_*``."""
-    counts = np.zeros(2, np.int64)
-    key = np.zeros(times.shape[0])
-    kept_value = np.zeros(3)
     temperature = hot
     cool = (cold / hot) ** (1.0 / max(1, steps))
+    best = best_value[DISTANCE] + best_value[LATE] + best_value[LATEST]
     for _ in range(steps):
         temperature *= cool
-        kept_links[:] = links
-        kept_first[:] = first
-        kept_times[:] = times
-        kept_value[:] = value
-        cost = value.sum()
+        copy_state(links, first, times, value, kept_links, kept_first, kept_times, kept_value)
+        cost = value[DISTANCE] + value[LATE] + value[LATEST]
         limit = cost - temperature * np.log(draw(state) + 1e-300)
         fits = ruin(
             dist, facts, links, first, times, value, stack, absent, now, around, state, tuning
@@ -543,14 +453,10 @@ def anneal(
                 dist, facts, links, first, times, value, trial, stack, absent, now, able, state,
                 tuning[BLINK], limit, places, worth, counts,
             )  # fmt: skip
-        if fits and value.sum() < limit:
-            if value.sum() < best[0] - 1e-9:
-                best[0] = value.sum()
-                best_links[:] = links
-                best_first[:] = first
-        else:
+        cost = value[DISTANCE] + value[LATE] + value[LATEST]
+        if not fits or cost >= limit:
             now[ABSENT] = 0
-            links[:] = kept_links
-            first[:] = kept_first
-            times[:] = kept_times
-            value[:] = kept_value
+            copy_state(kept_links, kept_first, kept_times, kept_value, links, first, times, value)
+        elif cost < best - 1e-9:
+            best = cost
+            copy_state(links, first, times, value, best_links, best_first, best_times, best_value)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dispatch.engine.kernel.compiled import compiled, compiled_with_arrays
+from dispatch.engine.kernel.compiled import compiled
 from dispatch.engine.kernel.draws import draw, draw_below
 
 # Columns of a customer's row. Row 0 is the depot, where every route starts and ends.
@@ -360,10 +360,10 @@ def count_used(routes, journal, now):
         now[USED] += np.int64(is_used) - np.int64(was_used)
 
 
-@compiled_with_arrays
+@compiled
 def anneal_routes(
     dist, facts, near, fits, around, capacity, rows, routes, absent, journal, now, best_next,
-    best_first, cost, state, steps, hot, cold, price, tuning,
+    best_first, cost, state, steps, hot, cold, price, tuning, key,
 ):  # fmt: skip
     """Run ``steps`` steps from temperature ``hot`` to ``cold``; nobody is left out.
 
@@ -371,7 +371,6 @@ def anneal_routes(
     best solution without such, which is kept in ``best_*``.
     """
     n = rows.shape[0]
-    key = np.zeros(n)
     temperature = hot
     cool = (cold / hot) ** (1.0 / max(1, steps))
     for _ in range(steps):
@@ -410,14 +409,16 @@ def anneal_routes(
         cost[0] = new - price * now[EXCESS]
         if now[EXCESS] == 0 and cost[0] < cost[1]:
             cost[1] = cost[0]
-            best_next[:] = rows[:, NEXT]
-            best_first[:] = routes[:, FIRST]
+            for j in range(n):
+                best_next[j] = rows[j, NEXT]
+            for v in range(routes.shape[0]):
+                best_first[v] = routes[v, FIRST]
 
 
-@compiled_with_arrays
+@compiled
 def pack_routes(
     dist, facts, near, fits, around, capacity, rows, routes, absent, journal, now, missed, cost,
-    state, steps, temperature, tuning,
+    state, steps, temperature, tuning, key, out,
 ):  # fmt: skip
     """Run up to ``steps`` steps that serve those left out; stops when nobody is left out.
 
@@ -425,8 +426,6 @@ def pack_routes(
     or the same ones at a distance that the temperature allows. ``cost[0]`` is the distance.
     """
     n = rows.shape[0]
-    key = np.zeros(n)
-    out = np.zeros(n, np.int64)
     for _ in range(steps):
         count = now[ABSENT]
         if count == 0:
@@ -470,4 +469,5 @@ def pack_routes(
         else:
             undo(rows, routes, journal, now)
             now[ABSENT] = count
-            absent[:count] = out[:count]
+            for x in range(count):
+                absent[x] = out[x]
