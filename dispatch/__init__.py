@@ -51,15 +51,16 @@ from dispatch.plan import (
 __version__ = "1.0.0"
 
 # Loading the compiler and the solvers takes seconds, reading a plan does not: what stands here is
-# imported when it is first asked for (PEP 562). `dispatch.bound` is not among them, because the name
-# of a module that is loaded later would take the function's place.
+# imported when it is first asked for (PEP 562). `dispatch.bound.bound` has another name here, because
+# the name of a module that is loaded later would take the function's place.
 _LATER = {
-    "cancel": "dispatch.live",
-    "delay": "dispatch.live",
-    "feasible_starts": "dispatch.live",
-    "insert": "dispatch.live",
-    "repair": "dispatch.live",
-    "solve": "dispatch.planner",
+    "cancel": ("dispatch.live", "cancel"),
+    "delay": ("dispatch.live", "delay"),
+    "feasible_starts": ("dispatch.live", "feasible_starts"),
+    "insert": ("dispatch.live", "insert"),
+    "lower_bound": ("dispatch.bound", "bound"),
+    "repair": ("dispatch.live", "repair"),
+    "solve": ("dispatch.planner", "solve"),
 }
 
 __all__ = [
@@ -106,4 +107,5 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _LATER:
         raise AttributeError(f"module 'dispatch' has no attribute {name!r}")
-    return getattr(importlib.import_module(_LATER[name]), name)
+    module, attribute = _LATER[name]
+    return getattr(importlib.import_module(module), attribute)

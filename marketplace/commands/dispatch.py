@@ -13,12 +13,13 @@ from flask.cli import with_appcontext
 from flask_sqlalchemy import SQLAlchemy
 
 from marketplace.kernel.actor import SYSTEM, Scope
-from marketplace.kernel.errors import DomainError
+from marketplace.kernel.errors import DomainError, NotFound
 from marketplace.kernel.ids import new_id
 from marketplace.kernel.ports import Ports
 from marketplace.kernel.progress import progress
 from marketplace.queries.day_plan import day_plan
 from marketplace.workflows.assign import AssignRequest, DayPlanned, assign_day, export_day
+from marketplace.workflows.prove import ProveRequest, prove_day
 
 Day = click.DateTime(formats=["%Y-%m-%d"])
 
@@ -97,6 +98,33 @@ def _table(by_reason: dict[str, int]) -> None:
         click.echo(f"  {count:6d}  {reason}")
 
 
+@dispatch.command("bound")
+@click.option("--day", type=Day, required=True, help="the day, such as 2026-11-23")
+@click.option("--seconds", type=click.FloatRange(1, 86_400), default=600.0, show_default=True)
+@click.option("--workers", type=click.IntRange(1, 256), default=2, show_default=True)
+@click.option("--key", help="a key of your own: with the same key the bound is computed once")
+@with_appcontext
+def bound(day: Any, seconds: float, workers: int, key: str | None) -> None:
+    """Prove how far the day's latest plan can be from the best, and keep that with the plan."""
+    request = ProveRequest(day=day.date(), seconds=seconds, workers=workers)
+    try:
+        answer = prove_day(
+            _session(), _ports(), SYSTEM, key=key or f"cli/{new_id()}", request=request
+        )
+    except NotFound as missing:
+        raise click.ClickException(
+            f"{request.day} has not been planned; run: marketplace dispatch run"
+        ) from missing
+    except DomainError as refused:
+        raise click.ClickException(str(refused)) from refused
+    click.echo(
+        f"{answer.day}: no plan costs less than {answer.bound}, this one costs {answer.cost}: "
+        f"at most {100 * answer.gap:.2f} % could be saved ({answer.seconds:.0f} s)"
+    )
+    for rule in answer.relaxed:
+        click.echo(f"  the proof leaves aside  {rule}")
+
+
 @dispatch.command("export")
 @click.option("--day", type=Day, required=True)
 @click.argument("file", type=click.Path(dir_okay=False, writable=True, path_type=Path))
@@ -123,6 +151,8 @@ def show(day: Any, limit: int) -> None:
         f"{on}: run {run.id} at {run.started_at.isoformat(timespec='seconds')}, {run.seconds:.1f} s"
     )
     click.echo(f"  {run.assigned} of {run.tasks} stops served, {run.violations} violations")
+    if run.could_save is not None:
+        click.echo(f"  proven: at most {100 * run.could_save:.2f} % of the cost could be saved")
     _table(plan.reasons)
     for line in plan.left_out:
         help_text = ", ".join(str(h.get("change")) for h in line.would_help) or "nothing small"

@@ -71,6 +71,10 @@ class Subscription(Protocol):
         ...
 
 
+DESKS = "desks"
+"""The topic of all staff screens. A message carries no facts, only that something changed."""
+
+
 class LiveFeed(Protocol):
     """Tells open screens that something changed; loss is harmless, the database is the truth."""
 

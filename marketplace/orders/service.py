@@ -282,6 +282,37 @@ def add_run(session: Session, **values: Any) -> str:
     return run_id
 
 
+def latest_run(session: Session, on: date) -> DispatchRun | None:
+    """Return the latest finished planning of a day."""
+    statement = (
+        select(DispatchRun)
+        .where(DispatchRun.day == on, DispatchRun.finished_at.is_not(None))
+        .order_by(DispatchRun.started_at.desc(), DispatchRun.id.desc())
+        .limit(1)
+    )
+    return session.scalars(statement.execution_options(populate_existing=True)).first()
+
+
+def keep_bound(session: Session, run_id: str, bound: dict[str, Any]) -> dict[str, Any]:
+    """Keep a proven bound with its run where none as high is kept; return the one that is.
+
+    ``bound``: ``value`` and ``cost`` in the plan's cost, ``relaxed`` what the proof leaves aside.
+    """
+    table = DispatchRun.__table__
+    row = session.execute(
+        select(table.c.totals).where(table.c.id == run_id).with_for_update()
+    ).one()
+    kept: dict[str, Any] | None = row.totals.get("bound")
+    if kept is not None and kept["value"] >= bound["value"]:
+        return kept
+    session.execute(
+        update(table)  # type: ignore[arg-type]
+        .where(table.c.id == run_id)
+        .values(totals={**row.totals, "bound": bound})
+    )
+    return bound
+
+
 def day_load(session: Session, on: date) -> dict[str, int]:
     """Return how many work orders of a day each vendor has, planned or begun or waiting for it."""
     c = WORK_ORDER.c

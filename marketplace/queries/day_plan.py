@@ -21,7 +21,11 @@ from vendors.models import Caregiver, Site, Vendor
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """The latest planning of a day. ``violations`` is the independent checker's count."""
+    """The latest planning of a day. ``violations`` is the independent checker's count.
+
+    ``could_save`` is the part of the cost that a better plan could save at most, where that was
+    proven; ``relaxed`` names what the proof leaves aside.
+    """
 
     id: str
     started_at: datetime
@@ -30,6 +34,8 @@ class RunView:
     assigned: int
     violations: int
     travel_s: int | None
+    could_save: float | None
+    relaxed: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +154,10 @@ def day_plan(
 def _run(run: DispatchRun | None) -> RunView | None:
     if run is None:
         return None
+    bound = run.totals.get("bound")
+    could_save = None
+    if bound is not None:
+        could_save = (bound["cost"] - bound["value"]) / bound["cost"] if bound["cost"] else 0.0
     return RunView(
         id=run.id,
         started_at=run.started_at,
@@ -156,6 +166,8 @@ def _run(run: DispatchRun | None) -> RunView | None:
         assigned=run.assigned,
         violations=run.violations,
         travel_s=run.totals.get("travel_s"),
+        could_save=could_save,
+        relaxed=tuple(bound["relaxed"]) if bound is not None else (),
     )
 
 

@@ -78,6 +78,23 @@ CHANGES: dict[str, Any] = {
 """The one change that would place an order left out."""
 
 
+RELAXED: dict[str, Any] = {
+    "crews": _l("that two come at the same time"),
+    "hold": _l("waiting with a meal on board"),
+    "loads": _l("what is fetched and carried"),
+    "work": _l("the daily limit of some"),
+    "rest": _l("some rests"),
+    "vendor shares": _l("part of the vendors' fair shares"),
+}
+"""What the proof of a bound leaves aside; the keys stand before the colon in the engine's names."""
+
+
+def relaxed_words(names: Iterable[str]) -> str:
+    """Return what a proof leaves aside, in words, each once."""
+    keys = dict.fromkeys(name.partition(":")[0] for name in names)
+    return ("、" if is_chinese() else ", ").join(str(RELAXED.get(key, key)) for key in keys)
+
+
 def remaining_words(remaining: dict[str, Any]) -> str:
     """Return how many caregivers each filter left, up to the one that left none."""
     parts = []

@@ -26,7 +26,7 @@ from marketplace.kernel.actor import Actor
 from marketplace.kernel.clock import instant_of
 from marketplace.kernel.db import transaction
 from marketplace.kernel.errors import DomainError
-from marketplace.kernel.ports import Ports
+from marketplace.kernel.ports import DESKS, Ports
 from marketplace.orders import service as orders
 from marketplace.orders.states import State
 from marketplace.workflows import policy
@@ -135,7 +135,7 @@ def assign_day(
     violations = dispatch.check(day.problem, plan)
     if violations:
         raise PlanBroken(violations=[str(v) for v in violations[:20]], count=len(violations))
-    return run_step(
+    answer = run_step(
         session,
         ports,
         actor,
@@ -145,6 +145,9 @@ def assign_day(
         answer=DayPlanned,
         run=lambda at: _write(session, actor, request, day, plan, started_at, at),
     )
+    # Told after the commit, from whatever process planned: open screens fetch the plan at once.
+    ports.live.publish(DESKS, {"changed": True})
+    return answer
 
 
 def _read(session: Session, ports: Ports, on: date) -> Day:

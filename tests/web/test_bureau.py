@@ -9,6 +9,7 @@ from marketplace.accounts.models import Account
 from marketplace.app import db
 from marketplace.config import Settings
 from marketplace.kernel.clock import today
+from marketplace.orders import service as orders
 from tests import small_city
 
 
@@ -108,3 +109,15 @@ def test_a_day_that_is_no_date_is_named(bureau):
     answer = bureau.get("/plan?day=yesterday")
     assert answer.status_code == 422
     assert "Traceback" not in answer.text
+
+
+def test_the_plan_says_how_much_a_better_one_could_save_where_that_was_proven(app, bureau):
+    assert "已证明" not in bureau.get("/plan").text
+    with app.app_context():
+        run = orders.latest_run(db.session, today(app.extensions["ports"].clock))
+        proof = {"value": 985, "cost": 1000, "relaxed": ["crews: x", "work: y"], "seconds": 60.0}
+        orders.keep_bound(db.session, run.id, proof)
+        db.session.commit()
+    page = bureau.get("/plan").text
+    assert "再好的计划最多也只能省下 1.50% 的成本" in page
+    assert "证明时未计入：两人同时到、部分人员的每日工时上限。" in page

@@ -25,6 +25,7 @@ from marketplace.web.words import (
     help_words,
     programme_word,
     proof_word,
+    relaxed_words,
     remaining_words,
     unit_word,
 )
@@ -141,6 +142,7 @@ def _frame() -> dict[str, Any]:
         "nav": [],
         "state_word": STATES.__getitem__,
         "remaining_words": remaining_words,
+        "relaxed_words": relaxed_words,
         "help_words": help_words,
         "unit_word": unit_word,
         "programme_word": programme_word,

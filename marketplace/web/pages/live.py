@@ -14,13 +14,12 @@ from apiflask import APIBlueprint, APIFlask
 from flask import Response, current_app, request
 
 from marketplace.accounts.models import STAFF
-from marketplace.kernel.ports import LiveFeed
+from marketplace.kernel.ports import DESKS, LiveFeed
 from marketplace.web.auth import allow
 from marketplace.web.pages.frame import session
 
 bp = APIBlueprint("live", __name__, enable_openapi=False)
 
-TOPIC = "desks"
 STREAM_S = 55.0
 _QUIET = frozenset({"session.look", "security.login", "security.logout", "ordering.check"})
 
@@ -41,7 +40,7 @@ def stream() -> Response:
 
 def _events(feed: LiveFeed) -> Iterator[str]:
     until = time.monotonic() + STREAM_S
-    with feed.subscribe(TOPIC) as heard:
+    with feed.subscribe(DESKS) as heard:
         yield "retry: 1000\n\n"
         while time.monotonic() < until:
             message = heard.get(min(15.0, max(0.1, until - time.monotonic())))
@@ -56,5 +55,5 @@ def register(app: APIFlask) -> None:
         wrote = request.method not in {"GET", "HEAD", "OPTIONS"} and response.status_code < 400
         if wrote and request.endpoint not in _QUIET:
             feed: LiveFeed = current_app.extensions["ports"].live
-            feed.publish(TOPIC, {"changed": True})
+            feed.publish(DESKS, {"changed": True})
         return response
