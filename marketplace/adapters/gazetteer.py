@@ -16,7 +16,9 @@ from importlib import resources
 from io import StringIO
 from pathlib import Path
 
-from marketplace.kernel.ports import Bounds, Located
+from pypinyin import Style, lazy_pinyin
+
+from marketplace.kernel.ports import Bounds, Located, NamedPlace
 
 PACKAGED = "divisions.3212.csv"
 MARGIN_DEGREES = 0.2
@@ -25,6 +27,8 @@ _WIDER = {"community": "town", "town": "district", "district": "district"}
 _SUFFIX = re.compile(
     r"(社区居民委员会|社区居委会|居民委员会|村民委员会|居委会|村委会|街道办事处|街道|社区|村|镇|乡|区|市)$"
 )
+_SHORT = re.compile(r"(社区|村)(?:居民委员会|居委会|民委员会|委会)$")
+_BETWEEN = re.compile(r"[\s,，、]+")
 _SPACE = re.compile(r"[\s,，、;；。.\-—_()（）#＃]+")
 
 
@@ -52,6 +56,7 @@ class Gazetteer:
         if not places:
             raise ValueError("the gazetteer is empty")
         self._by_code = {p.code: p for p in places}
+        self._named: list[tuple[str, str, str]] = []
         self._children: dict[str, list[Place]] = {}
         for place in places:
             parent = {6: "", 9: place.code[:6], 12: place.code[:9]}[len(place.code)]
@@ -88,6 +93,32 @@ class Gazetteer:
         """Return the point of a district, town or community by its code."""
         found = self._by_code.get(code)
         return None if found is None else self._located(found)
+
+    def named(self, text: str, *, limit: int = 8) -> list[NamedPlace]:
+        """Return the communities whose path of names holds each word of the text."""
+        words = [w for w in _BETWEEN.split(text.strip().lower()) if w]
+        if not words:
+            return []
+        found = [
+            NamedPlace(code, path)
+            for code, path, initials in self._paths()
+            if all(w in path or w in initials for w in words)
+        ]
+        return found[:limit]
+
+    def _paths(self) -> list[tuple[str, str, str]]:
+        """Return code, joined names and their pinyin initials of every community, made once."""
+        if not self._named:
+            for place in self._by_code.values():
+                if len(place.code) == 12:
+                    parents = (self._by_code.get(place.code[:n]) for n in (6, 9))
+                    names = [p.name for p in parents if p] + [_SHORT.sub(r"\1", place.name)]
+                    # Each level's initials apart, so that a word never runs over two names.
+                    initials = " ".join(
+                        "".join(lazy_pinyin(n, style=Style.FIRST_LETTER)) for n in names
+                    )
+                    self._named.append((place.code, "".join(names), initials))
+        return self._named
 
     def locate(self, address: str) -> Located | None:
         """Return the most exact place named in the address, or ``None`` where no district or town is."""

@@ -30,7 +30,7 @@ from marketplace.adapters.gazetteer import Gazetteer
 from marketplace.config import Settings
 from marketplace.kernel.coordinates import CoordinateSystem, to_wgs84
 from marketplace.kernel.log import get_logger
-from marketplace.kernel.ports import Bounds, Located
+from marketplace.kernel.ports import Bounds, Located, NamedPlace
 
 MIN_DELAY_S = 0.1
 MOST_RETRIES = 2
@@ -143,6 +143,10 @@ class OnlineGeocoder:
     def place(self, code: str) -> Located | None:
         """Return the gazetteer's point of a code."""
         return self.gazetteer.place(code)
+
+    def named(self, text: str, *, limit: int = 8) -> list[NamedPlace]:
+        """Return communities by the parts of their names, from the gazetteer."""
+        return self.gazetteer.named(text, limit=limit)
 
     def locate(self, address: str) -> Located | None:
         """Return the service's point within the gazetteer's district, else the gazetteer's own."""

@@ -1,4 +1,4 @@
-"""Elders, families, care assessments and consents.
+"""Elders, families, care assessments, consents and what the hotline owes them.
 
 Identity numbers and phones are sealed (``kernel.crypto.Vault``) and found by their keyed hash.
 """
@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import (
+    JSON,
     CheckConstraint,
     Float,
     ForeignKey,
@@ -130,3 +132,58 @@ class Consent(Base):
     given_by: Mapped[str] = mapped_column(String(40))
     text_version: Mapped[str] = mapped_column(String(20))
     withdrawn_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class LinkCode(Base):
+    """A code that lets one relative link an account to an elder, once, within minutes.
+
+    Only its keyed hash is kept. ``consent``: how the elder agreed (``home`` at their own page,
+    ``voice:<recording>`` on the telephone). ``powers`` as in ``FamilyLink``.
+    """
+
+    __tablename__ = "link_code"
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True, default=new_id)
+    elder_id: Mapped[str] = mapped_column(ForeignKey("elder.id"), index=True)
+    code_index: Mapped[str] = mapped_column(String(64), unique=True)
+    powers: Mapped[str] = mapped_column(String(60))
+    consent: Mapped[str] = mapped_column(String(80))
+    made_at: Mapped[datetime] = mapped_column(Instant)
+    made_by: Mapped[str] = mapped_column(ID)
+    expires_at: Mapped[datetime] = mapped_column(Instant)
+    used_at: Mapped[datetime | None] = mapped_column(Instant)
+    used_by: Mapped[str | None] = mapped_column(ID)
+
+
+class FollowUp(Base):
+    """A call or a look that somebody owes an elder, until it has a result.
+
+    ``kind``: ``call_back`` (questions on a visit), ``welfare`` (is the elder well?), ``complaint``
+    (contact within a day) or ``ring_back`` (the caller asked for it). ``dedup_key`` makes a second
+    opening of the same one harmless. ``result`` is empty while it waits; nobody reached moves
+    ``due_at`` and counts in ``attempts``. ``answers`` are the call-back's, by question.
+    """
+
+    __tablename__ = "follow_up"
+    __table_args__ = (
+        UniqueConstraint("dedup_key"),
+        CheckConstraint("kind IN ('call_back', 'welfare', 'complaint', 'ring_back')", name="kind"),
+        Index("ix_follow_up_due", "result", "due_at"),
+    )
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True, default=new_id)
+    kind: Mapped[str] = mapped_column(String(12))
+    dedup_key: Mapped[str] = mapped_column(String(120))
+    elder_id: Mapped[str] = mapped_column(ForeignKey("elder.id"), index=True)
+    work_order_id: Mapped[str | None] = mapped_column(ForeignKey("work_order.id"), index=True)
+    reason: Mapped[str] = mapped_column(String(40))
+    note: Mapped[str] = mapped_column(String(400), default="")
+    made_at: Mapped[datetime] = mapped_column(Instant)
+    made_by: Mapped[str] = mapped_column(ID)
+    due_at: Mapped[datetime] = mapped_column(Instant)
+    attempts: Mapped[int] = mapped_column(default=0)
+    result: Mapped[str] = mapped_column(String(20), default="")
+    result_note: Mapped[str] = mapped_column(String(400), default="")
+    answers: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    done_at: Mapped[datetime | None] = mapped_column(Instant)
+    done_by: Mapped[str | None] = mapped_column(ID)

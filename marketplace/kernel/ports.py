@@ -35,6 +35,14 @@ class Located:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedPlace:
+    """A community, or a town without any, under the name that an address begins with."""
+
+    code: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Bounds:
     """A box of WGS-84 degrees."""
 
@@ -60,6 +68,13 @@ class Geocoder(Protocol):
 
     def place(self, code: str) -> Located | None:
         """Return the point of a district (6 digits), town (9) or community (12)."""
+        ...
+
+    def named(self, text: str, *, limit: int = 8) -> list[NamedPlace]:
+        """Return the communities whose path of names holds each word of the text, for a picker.
+
+        Words are parts of names or pinyin initials, in any order.
+        """
         ...
 
 

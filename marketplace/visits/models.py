@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, Float, ForeignKey, Index, String
+from sqlalchemy import JSON, CheckConstraint, Float, ForeignKey, Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from marketplace.kernel.db import ID, Base, Instant
@@ -72,3 +72,44 @@ class Evidence(Base):
 
 
 freeze(Evidence.__table__)  # type: ignore[arg-type]
+
+
+class VisitPhoto(Base):
+    """The picture behind a piece of photo evidence, sealed; never of a person being washed.
+
+    The evidence row keeps its hash for good; the picture itself may be deleted when its time is over.
+    """
+
+    __tablename__ = "visit_photo"
+
+    evidence_id: Mapped[str] = mapped_column(ForeignKey("evidence.id"), primary_key=True)
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Correction(Base):
+    """What a caregiver says a visit's times really were; a person decides, the first record stays.
+
+    ``was_in_at`` and ``was_out_at`` copy the visit as it stood when the mistake was reported.
+    """
+
+    __tablename__ = "visit_correction"
+    __table_args__ = (
+        CheckConstraint("state IN ('asked', 'approved', 'refused')", name="state"),
+        Index("ix_visit_correction_state", "state", "asked_at"),
+    )
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    visit_id: Mapped[str] = mapped_column(ForeignKey("visit.id"), index=True)
+    work_order_id: Mapped[str] = mapped_column(ForeignKey("work_order.id"))
+    caregiver_id: Mapped[str] = mapped_column(ForeignKey("caregiver.id"), index=True)
+    was_in_at: Mapped[datetime] = mapped_column(Instant)
+    was_out_at: Mapped[datetime | None] = mapped_column(Instant)
+    says_in_at: Mapped[datetime] = mapped_column(Instant)
+    says_out_at: Mapped[datetime] = mapped_column(Instant)
+    reason: Mapped[str] = mapped_column(String(200))
+    state: Mapped[str] = mapped_column(String(10), default="asked")
+    asked_at: Mapped[datetime] = mapped_column(Instant)
+    asked_by: Mapped[str] = mapped_column(ID)
+    decided_at: Mapped[datetime | None] = mapped_column(Instant)
+    decided_by: Mapped[str | None] = mapped_column(ID)
+    decision: Mapped[str] = mapped_column(String(200), default="")

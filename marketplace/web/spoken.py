@@ -70,5 +70,6 @@ def when(on: date, second: int) -> str:
 
 
 def honorific(elder: ElderView) -> str:
-    """Return how a caller is addressed: 张奶奶, 李爷爷; the family name only."""
-    return elder.name[:1] + ("奶奶" if elder.gender.upper() == "F" else "爷爷")
+    """Return how a caller is addressed: 张奶奶, 李爷爷; 老人家 where the register does not say yet."""
+    word = {"F": "奶奶", "M": "爷爷"}.get(elder.gender.upper(), "老人家")
+    return elder.name[:1] + word if word != "老人家" else word

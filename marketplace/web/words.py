@@ -333,6 +333,52 @@ MONEY_STATES: dict[str, Any] = {
     "reversed": _l("Taken back and corrected."),
 }
 
+CALL_REASONS: dict[str, Any] = {
+    "first_visit": _l("first visit"),
+    "bath": _l("a bath"),
+    "emergency": _l("an emergency"),
+    "nobody_confirmed": _l("nobody confirmed it, no photo"),
+    "sample": _l("one in ten"),
+    "silent": _l("80, alone, silent for a week"),
+    "shut_door": _l("did not open the door"),
+    "shut_twice": _l("did not open twice in a row"),
+    "looked_in": _l("somebody was sent: what did they find?"),
+    "denied": _l("says that nobody came"),
+    "not_satisfied": _l("not satisfied"),
+    "asked": _l("asked to be rung back"),
+    "quality": _l("work not done well"),
+    "late": _l("late or did not come"),
+    "attitude": _l("manners"),
+    "money": _l("money"),
+    "safety": _l("hurt or in danger"),
+    "theft": _l("something is missing"),
+    "other": _l("something else"),
+}
+"""Why a call is owed -> words."""
+
+COMPLAINTS: dict[str, Any] = {
+    code: CALL_REASONS[code]
+    for code in ("quality", "late", "attitude", "money", "safety", "theft", "other")
+}
+"""What may be complained of; the codes are the workflow's."""
+
+POWERS: dict[str, Any] = {
+    "see_visits": _l("see who comes and when"),
+    "order": _l("order for the parent"),
+    "cancel": _l("change and cancel"),
+    "see_money": _l("see vouchers and bills"),
+}
+"""What a parent may allow a child."""
+
+CALLER_FIELDS: dict[str, Any] = {
+    "phone": _l("That number does not fit, or is known under this name already."),
+    "name": _l("Write the whole name, as on the identity card."),
+    "address": _l("Begin with district, town and community; choose one of the list."),
+    "born_year": _l("Four digits, for example 1942."),
+    "consent": _l("Read the sentence out and tick it when the caller says yes."),
+}
+"""Field of a new caller -> what would fit."""
+
 CHANNELS: dict[str, Any] = {
     "plan": _l("from the standing plan"),
     "hotline": _l("by the hotline"),
@@ -408,6 +454,8 @@ ERRORS: dict[str, Any] = {
     "register_changed": _l("Somebody wrote the same register meanwhile. Load the file again."),
     "sign_in_refused": _l("Name, password or code does not fit."),
     "version_is_published": _l("A published version does not change; give the change a new date."),
+    "link_code_wrong": _l("This code is not good: mistyped, used, or older than half an hour."),
+    "already_linked": _l("This account is linked to this elder already."),
     "bad_input": _l("One answer does not fit. Look at the marked line."),
 }
 """Error code -> sentence. Facts of the error may be named as ``%(fact)s``."""

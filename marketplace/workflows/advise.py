@@ -177,7 +177,7 @@ def _advise(offer_id: str, work: WorkOrder, people: list[_Person], seconds: np.n
 _HIGHER = {"CARE5": {"CARE4", "CARE3"}, "CARE4": {"CARE3"}}
 
 
-def _may(person: _Person, work: WorkOrder) -> bool:
+def _may(person: _Person, work: WorkOrder | Row[Any]) -> bool:
     """A higher grade may do a lower grade's work (care grades five, four, three)."""
     return bool(person.skills & ({work.skill_code} | _HIGHER.get(work.skill_code, set())))
 
@@ -206,21 +206,36 @@ def advise_substitutes(
     policy.require(actor, Action.ASSIGN_BY_HAND, subjects.about_work_order(session, actor, row))
     if row.crew != 1 or actor.vendor_id is None:
         return []
+    return substitutes_for(session, row, actor.vendor_id, most=most)
+
+
+def substitutes_for(
+    session: Session,
+    row: Row[Any],
+    vendor_id: str,
+    *,
+    most: int,
+    window: tuple[int, int] | None = None,
+) -> list[Substitute]:
+    """Return who of a vendor could serve a one-person work order, and who goes now is left out.
+
+    ``window``: first and last start in seconds from local midnight, the work order's own by default.
+    """
     going = {a.caregiver_id for a in orders.assignments(session, [row.id]).get(row.id, [])}
-    people = [p for p in _people(session, actor.vendor_id, [row.visit_on]) if p.id not in going]
-    work = session.get_one(WorkOrder, work_order_id)
-    able = [p for p in people if _may(p, work)]
+    people = [p for p in _people(session, vendor_id, [row.visit_on]) if p.id not in going]
+    able = [p for p in people if _may(p, row)]
     if not able:
         return []
-    spots = [p.base for p in able] + [(work.lat, work.lng)]
+    spots = [p.base for p in able] + [(row.lat, row.lng)]
     travel = Travel(Places(coordinates=np.array(spots, dtype=np.float64)), TravelModel())
     seconds = travel.block(np.arange(len(able)), np.array([len(able)]))[:, 0]
-    known = set(session.scalars(select(Visit.caregiver_id).where(Visit.elder_id == work.elder_id)))
-    window = (work.window_start_s, work.window_end_s)
-    found = [
-        Substitute(p.id, p.name, start, int(s), p.id in known)
-        for p, s in zip(able, seconds, strict=True)
-        if s <= CIRCLE_S
-        and (start := p.start_in(work.visit_on, window, work.service_s, int(s))) is not None
-    ]
+    known = set(session.scalars(select(Visit.caregiver_id).where(Visit.elder_id == row.elder_id)))
+    first, last = window or (row.window_start_s, row.window_end_s)
+    found = []
+    for person, way in zip(able, map(int, seconds), strict=True):
+        # A window of its own begins now, so that the way comes on top.
+        starts = (first + way if window else first, last)
+        start = person.start_in(row.visit_on, starts, row.service_s, way)
+        if way <= CIRCLE_S and start is not None:
+            found.append(Substitute(person.id, person.name, start, way, person.id in known))
     return sorted(found, key=lambda x: (not x.familiar, x.travel_s, x.caregiver_id))[:most]

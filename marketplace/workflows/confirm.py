@@ -182,17 +182,9 @@ def dispute(
 def _dispute(session: Session, actor: Actor, request: DisputeRequest, at: datetime) -> Disputed:
     row = orders.work_order(session, request.work_order_id)
     policy.require(actor, Action.DISPUTE, subjects.about_work_order(session, actor, row))
-    moved = orders.move(
-        session,
-        row.id,
-        expected=State.DONE,
-        to=State.DISPUTED,
-        at=at,
-        actor=actor,
-        reason=request.reason[:200],
+    state = hold_for_a_person(
+        session, row, request.reason, nobody_came=request.nobody_came, actor=actor, at=at
     )
-    if request.nobody_came:
-        judge.judge_work_order(session, row, elder_denies=True)
     audit.record(
         session,
         at=at,
@@ -202,7 +194,32 @@ def _dispute(session: Session, actor: Actor, request: DisputeRequest, at: dateti
         subject_id=row.id,
         nobody_came=request.nobody_came,
     )
-    return Disputed(row.id, moved.state)
+    return Disputed(row.id, state)
+
+
+def hold_for_a_person(
+    session: Session,
+    row: Row[Any],
+    reason: str,
+    *,
+    nobody_came: bool,
+    actor: Actor,
+    at: datetime,
+) -> str:
+    """Keep the money of a visit that is done until a person has decided; return its state."""
+    moved = orders.move(
+        session,
+        row.id,
+        expected=State.DONE,
+        to=State.DISPUTED,
+        at=at,
+        actor=actor,
+        reason=reason[:200],
+    )
+    if nobody_came:
+        judge.judge_work_order(session, row, elder_denies=True)
+    state: str = moved.state
+    return state
 
 
 OUTCOMES = ("pay", "pay_part", "void")

@@ -56,6 +56,15 @@ class Action(StrEnum):
     SUSPEND_VENDOR = "suspend_vendor"
     REINSTATE_VENDOR = "reinstate_vendor"
     SEE_SUSPENSIONS = "see_suspensions"
+    ONBOARD = "onboard"
+    FOLLOW_UP = "follow_up"
+    COMPLAIN = "complain"
+    REPAIR = "repair"
+    WITHDRAW = "withdraw"
+    LINK_FAMILY = "link_family"
+    USE_LINK_CODE = "use_link_code"
+    REPORT_MISTAKE = "report_mistake"
+    DECIDE_CORRECTION = "decide_correction"
 
 
 class Field(StrEnum):
@@ -254,6 +263,18 @@ TABLE: dict[Action, dict[Role, _May]] = {
     Action.SUSPEND_VENDOR: {B: _DISTRICT, SYS: _ALL},
     Action.REINSTATE_VENDOR: {B: _May(_in_district, not_own_entry=True), SYS: _ALL},
     Action.SEE_SUSPENSIONS: {H: _ALL, S: _DISTRICT, B: _DISTRICT, A: _DISTRICT, SYS: _ALL},
+    Action.ONBOARD: {H: _ALL, C: _TOWN},
+    Action.FOLLOW_UP: {H: _ALL, C: _TOWN, SYS: _ALL},
+    Action.COMPLAIN: {E: _ELDER, F: _family("see_visits"), H: _ALL, C: _TOWN},
+    Action.REPAIR: {H: _ALL, SYS: _ALL},
+    Action.WITHDRAW: {G: _JOB},
+    Action.LINK_FAMILY: {E: _ELDER, H: _ALL, C: _TOWN},
+    Action.USE_LINK_CODE: {F: _ALL},
+    Action.REPORT_MISTAKE: {G: _JOB},
+    Action.DECIDE_CORRECTION: {
+        S: _May(_in_town, not_own_entry=True),
+        B: _May(_in_district, not_own_entry=True),
+    },
 }
 """The law. A community worker may enter and may confirm, never both for one order; civil affairs
 never approves its own entry; the auditor appears in actions that only read."""

@@ -24,7 +24,7 @@ from marketplace.kernel.ports import DeliveryFailed, Ports
 from marketplace.orders import service as orders
 from marketplace.orders.states import State
 from marketplace.vouchers import service as vouchers
-from marketplace.workflows import accept, confirm, recur
+from marketplace.workflows import accept, confirm, follow_up, recur
 from marketplace.workflows.lapse import lapse
 from marketplace.workflows.ledger import seal_ledger
 from marketplace.workflows.offer import Market, offer_next
@@ -53,6 +53,7 @@ class Kept:
     failed: int
     sealed: int
     moved: int = 0
+    follow_ups: int = 0
 
 
 def upkeep(
@@ -81,6 +82,8 @@ def upkeep(
     left_open = did("close_left_open", close_left_open(session, ports).count)
     delivered, failed = deliver(session, ports)
     did("deliver", delivered)
+    owed = follow_up.find_due(session, ports)
+    did("follow_ups", owed.call_backs + owed.welfare)
     did("tell_outside_payers", tell_outside_payers(session, ports).taken)
     did("lapse", lapse(session, ports).entitlements)
     sealed = did("seal", sum(s.transfers for s in seal_ledger(session, ports)))
@@ -96,6 +99,7 @@ def upkeep(
         failed=failed,
         sealed=sealed,
         moved=moved,
+        follow_ups=owed.call_backs + owed.welfare,
     )
 
 

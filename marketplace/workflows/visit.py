@@ -10,6 +10,8 @@ from typing import Any
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
+from marketplace.elders import follow_ups
+from marketplace.elders.follow_ups import NewFollowUp
 from marketplace.kernel import audit, outbox
 from marketplace.kernel.actor import Actor, Role
 from marketplace.kernel.clock import instant_of
@@ -28,6 +30,8 @@ from marketplace.workflows.step import run_step
 
 INTERRUPT_REASONS = ("illness", "refused", "contraindicated", "danger", "called_away")
 NO_ACCESS_WAIT = timedelta(minutes=10)
+LOOK_WITHIN = timedelta(minutes=30)
+"""After a shut door the hotline rings and, if need be, sends somebody within this time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -414,6 +418,16 @@ def _no_access(
             elder_id=row.elder_id,
             work_order_id=row.id,
         )
+    reason = "shut_twice" if again else "shut_door"
+    check = NewFollowUp(
+        kind="welfare",
+        dedup_key=f"{reason}/{row.id}",
+        elder_id=row.elder_id,
+        work_order_id=row.id,
+        reason=reason,
+        due_at=at + LOOK_WITHIN,
+    )
+    follow_ups.open_one(session, check, at=at, by=actor.user_id)
     audit.record(
         session,
         at=at,

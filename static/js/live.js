@@ -31,6 +31,9 @@
   const feed = new EventSource("/live");
   let opened = false;
   feed.addEventListener("changed", soon);
+  feed.addEventListener("ring", (event) => {
+    document.dispatchEvent(new CustomEvent("nuanju:ring", { detail: JSON.parse(event.data) }));
+  });
   feed.addEventListener("open", () => {
     document.documentElement.dataset.live = "1";
     // After a gap something may have been missed.

@@ -12,7 +12,7 @@ from apiflask import APIFlask
 from flask import Response
 from flask_limiter import Limiter
 
-from marketplace.web.api import days, orders, periods, tokens, vendors, visits
+from marketplace.web.api import days, orders, periods, rings, tokens, vendors, visits
 from marketplace.web.api.frame import KEY_HEADER
 from marketplace.web.auth import current_actor
 
@@ -45,7 +45,7 @@ _REFUSALS = {
 
 def register(app: APIFlask) -> None:
     """Add the API to the application."""
-    for module in (tokens, orders, visits, days, periods, vendors):
+    for module in (tokens, orders, visits, days, periods, vendors, rings):
         app.register_blueprint(module.bp)
     limiter: Limiter = next(iter(app.extensions["limiter"]))
     endpoint = "api_tokens.create_token"
@@ -92,7 +92,7 @@ def _finish_operation(path: str, method: str, operation: dict[str, Any]) -> None
     operation["security"] = [] if is_sign_in else [{"token": []}]
     if "requestBody" in operation:
         operation["requestBody"]["required"] = True
-    if method == "post" and not is_sign_in and not path.endswith("/preview"):
+    if method == "post" and not is_sign_in and not path.endswith(("/preview", "/rings")):
         operation.setdefault("parameters", []).append(
             {
                 "name": KEY_HEADER,

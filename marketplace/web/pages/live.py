@@ -1,12 +1,13 @@
 """Live screens: what one desk does is told to the others, which then ask for their parts again.
 
 A message carries no facts, only that something changed: loss is harmless, and nobody hears of what
-they may not see. A stream ends by itself after a minute, so that it never holds a thread for long;
-the browser opens the next one.
+they may not see; a ring goes to the one operator whose telephone it is. A stream ends by itself after
+a minute, so that it never holds a thread for long; the browser opens the next one.
 """
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 
@@ -15,13 +16,15 @@ from flask import Response, current_app, request
 
 from marketplace.accounts.models import STAFF
 from marketplace.kernel.ports import DESKS, LiveFeed
-from marketplace.web.auth import allow
+from marketplace.web.auth import allow, current_actor
 from marketplace.web.pages.frame import session
 
 bp = APIBlueprint("live", __name__, enable_openapi=False)
 
 STREAM_S = 55.0
-_QUIET = frozenset({"session.look", "security.login", "security.logout", "ordering.check"})
+_QUIET = frozenset(
+    {"session.look", "security.login", "security.logout", "ordering.check", "api_rings.ring"}
+)
 
 
 @bp.get("/live")
@@ -29,22 +32,34 @@ _QUIET = frozenset({"session.look", "security.login", "security.logout", "orderi
 def stream() -> Response:
     """Send an event whenever something changed, a comment every 15 seconds else."""
     feed: LiveFeed = current_app.extensions["ports"].live
+    mine = ring_topic(current_actor().user_id)
     # The account was read to open the door; a stream must not keep a database connection.
     session().remove()
     return Response(
-        _events(feed),
+        _events(feed, mine),
         mimetype="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
-def _events(feed: LiveFeed) -> Iterator[str]:
+def ring_topic(account_id: str) -> str:
+    """Return the topic on which one operator's telephone rings."""
+    return f"ring/{account_id}"
+
+
+def _events(feed: LiveFeed, mine: str) -> Iterator[str]:
     until = time.monotonic() + STREAM_S
-    with feed.subscribe(DESKS) as heard:
+    with feed.subscribe(DESKS, mine) as heard:
         yield "retry: 1000\n\n"
         while time.monotonic() < until:
             message = heard.get(min(15.0, max(0.1, until - time.monotonic())))
-            yield "event: changed\ndata: 1\n\n" if message is not None else ": quiet\n\n"
+            if message is None:
+                yield ": quiet\n\n"
+            elif "ring" in message:
+                # Only the operator whose telephone rings hears the number.
+                yield f"event: ring\ndata: {json.dumps(message['ring'])}\n\n"
+            else:
+                yield "event: changed\ndata: 1\n\n"
 
 
 def register(app: APIFlask) -> None:
