@@ -41,6 +41,12 @@ def ensure_roles(session: Session) -> None:
         session.execute(insert(RoleRow), [{"id": name, "name": name} for name in fresh])
 
 
+def is_taken(session: Session, username: str) -> bool:
+    """Return whether a name for signing in belongs to somebody."""
+    wanted = username.strip().lower()
+    return session.scalar(select(Account.id).where(Account.username == wanted)) is not None
+
+
 def create_accounts(
     session: Session, accounts: Iterable[NewAccount], *, password: str
 ) -> dict[str, str]:

@@ -58,10 +58,7 @@ def open_many(session: Session, new: Iterable[NewFollowUp], *, at: datetime, by:
     for row in rows:
         added += (
             session.execute(
-                insert(FOLLOW_UP)
-                .values(**row)
-                .on_conflict_do_nothing()
-                .returning(FOLLOW_UP.c.id)
+                insert(FOLLOW_UP).values(**row).on_conflict_do_nothing().returning(FOLLOW_UP.c.id)
             ).first()
             is not None
         )

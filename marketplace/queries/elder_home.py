@@ -148,6 +148,65 @@ def contacts(session: Session, elder_id: str) -> list[Contact]:
     return [Contact(r.name, r.relation, tuple(r.powers.split(","))) for r in rows]
 
 
+@dataclass(frozen=True, slots=True)
+class FamilyView:
+    """A relative who may look in, since when, and what the elder allowed."""
+
+    id: str
+    name: str
+    relation: str
+    powers: tuple[str, ...]
+    since: datetime | None
+
+
+def family_links(session: Session, elder_id: str) -> list[FamilyView]:
+    """Return the relatives with an account who are linked now: one statement."""
+    rows = session.scalars(
+        select(FamilyLink)
+        .where(
+            FamilyLink.elder_id == elder_id,
+            FamilyLink.account_id.is_not(None),
+            FamilyLink.ended_at.is_(None),
+        )
+        .order_by(FamilyLink.confirmed_at)
+    )
+    return [
+        FamilyView(
+            r.id,
+            r.name,
+            r.relation,
+            tuple(p for p in r.powers.split(",") if p),
+            r.confirmed_at,
+        )
+        for r in rows
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class WindowOf:
+    """Day and window of a work order, in seconds from local midnight."""
+
+    on: date
+    start_s: int
+    end_s: int
+
+
+def window_of(session: Session, work_order_id: str) -> WindowOf:
+    """Return when a work order is due; raises ``NotFound``."""
+    row = session.get(WorkOrder, work_order_id)
+    if row is None:
+        raise NotFound(kind="work_order", id=work_order_id)
+    return WindowOf(row.visit_on, row.window_start_s, row.window_end_s)
+
+
+def elder_of(session: Session, work_order_id: str) -> str:
+    """Return whose work order it is; raises ``NotFound``."""
+    row = session.get(WorkOrder, work_order_id)
+    if row is None:
+        raise NotFound(kind="work_order", id=work_order_id)
+    return row.elder_id
+
+
 def visits(
     session: Session, elder_id: str, *, since: date, until: date, limit: int = 40
 ) -> list[VisitLine]:

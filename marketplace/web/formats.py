@@ -65,6 +65,13 @@ def date_long(value: date) -> str:
     return format_date(value, pattern, locale=get_locale())
 
 
+def month_word(first: date) -> str:
+    """10 月 / October, with the year only if it is not this one."""
+    short, long = ("M月", "y年M月") if is_chinese() else ("MMMM", "MMMM y")
+    pattern = short if first.year == today_here().year else long
+    return format_date(first, pattern, locale=get_locale())
+
+
 def clock(second: int) -> str:
     """Seconds from local midnight as 24-hour time: ``34200`` -> ``9:30``."""
     return f"{second // 3600 % 24}:{second % 3600 // 60:02d}"
@@ -161,6 +168,7 @@ FILTERS = {
     "day": day,
     "date_plain": date_plain,
     "date_long": date_long,
+    "month_word": month_word,
     "clock": clock,
     "clock_of": clock_of,
     "when": when,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from marketplace.accounts import service as accounts
+from marketplace.accounts.service import NewAccount
 from marketplace.elders import access, links
 from marketplace.elders.links import POWERS
 from marketplace.kernel import audit, outbox
@@ -156,6 +159,44 @@ def _use(
         powers=row.powers,
     )
     return Linked(row.elder_id, row.powers.split(","))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinRequest:
+    """Who the relative is, and the name under which they want to sign in."""
+
+    name: str
+    relation: str
+    username: str
+
+
+def join_family(
+    session: Session, ports: Ports, *, code: str, password: str, request: JoinRequest
+) -> Linked:
+    """Make a family account for the holder of a good code and link it, in one transaction.
+
+    A code is good once, so that no command key is needed: the repeat of a join is refused.
+    Raises ``BadInput`` naming the field, ``LinkCodeWrong``.
+    """
+    if not 1 <= len(request.name) <= 40 or not 1 <= len(request.relation) <= 20:
+        raise BadInput(field="name", value=request.name, expected="your name and who you are")
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{3,39}", request.username):
+        raise BadInput(
+            field="username", value=request.username, expected="4 to 40 small letters and digits"
+        )
+    with transaction(session):
+        at = ports.clock.now()
+        if accounts.is_taken(session, request.username):
+            raise BadInput(field="username", value=request.username, expected="another name")
+        new = NewAccount(username=request.username, display_name=request.name, role=Role.FAMILY)
+        account_id = accounts.create_accounts(session, [new], password=password)[request.username]
+        actor = Actor(account_id, Role.FAMILY)
+        used = UseCodeRequest(
+            code_index=links.index_of(ports.vault, code),
+            name=request.name,
+            relation=request.relation,
+        )
+        return _use(session, ports, actor, code, used, at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

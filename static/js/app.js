@@ -19,6 +19,12 @@
     });
   }
 
+  const print = document.querySelector("[data-print]");
+  if (print) {
+    print.hidden = false;
+    print.addEventListener("click", () => window.print());
+  }
+
   // One sending for each form: a second tap while the first is on its way does nothing.
   document.addEventListener("submit", (event) => {
     const form = event.target;

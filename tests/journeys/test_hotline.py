@@ -130,9 +130,7 @@ def owed(town: Town, kind: str, reason: str, elder_id: str, work_order_id: str |
             due_at=town.clock.now() - timedelta(minutes=26),
         )
         open_one(db.session, new, at=town.clock.now(), by="test")
-        return db.session.scalar(
-            select(FollowUp.id).where(FollowUp.dedup_key == new.dedup_key)
-        )
+        return db.session.scalar(select(FollowUp.id).where(FollowUp.dedup_key == new.dedup_key))
 
 
 def result_of(town: Town, follow_up_id: str) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from apiflask import APIFlask
+from flask_limiter import Limiter
 from flask_sqlalchemy import SQLAlchemy
 
 from marketplace.web.pages import (
     bureau,
     caregiver,
     elder,
+    family,
     frame,
     hotline,
     live,
@@ -19,7 +21,7 @@ from marketplace.web.pages import (
     work,
 )
 
-_DESKS = (session, ordering, elder, work, hotline, vendor, caregiver, bureau, money, live)
+_DESKS = (session, ordering, elder, family, work, hotline, vendor, caregiver, bureau, money, live)
 
 
 def register(app: APIFlask, db: SQLAlchemy) -> None:
@@ -28,3 +30,9 @@ def register(app: APIFlask, db: SQLAlchemy) -> None:
     live.register(app)
     for desk in _DESKS:
         app.register_blueprint(desk.bp)
+    # Eight letters of 31 are nearly a million million codes; ten wrong ones in five minutes are enough.
+    limiter: Limiter = next(iter(app.extensions["limiter"]))
+    for endpoint in ("family.link", "family.join"):
+        app.view_functions[endpoint] = limiter.limit(
+            "10 per 5 minutes", deduct_when=lambda response: response.status_code != 302
+        )(app.view_functions[endpoint])

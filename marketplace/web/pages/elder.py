@@ -12,10 +12,12 @@ from flask_babel import gettext as _
 
 from marketplace.kernel.actor import Role
 from marketplace.kernel.clock import second_of
+from marketplace.kernel.crypto import mask_phone
 from marketplace.kernel.errors import DomainError, NotAllowed
 from marketplace.kernel.ids import new_id
 from marketplace.queries import elder_home
-from marketplace.queries.elder_home import UsualOrder
+from marketplace.queries.elder_home import UsualOrder, VisitLine
+from marketplace.queries.hotline import Helper, helpers
 from marketplace.web.auth import allow, current_actor
 from marketplace.web.formats import is_chinese, now, today_here
 from marketplace.web.pages.frame import session
@@ -90,7 +92,30 @@ def home() -> str:
         own=actor.role is Role.ELDER,
         shows_code=Action.SEE_HOME_CODE in seen.may and coming is not None and coming.on == today,
         key=new_id(),
+        helpers=[h for h in _helpers(coming) if coming and coming.on == today],
+        sees_money=Action.SEE_MONEY in seen.may,
+        dial=dial,
     )
+
+
+def _helpers(coming: VisitLine | None) -> list[Helper]:
+    return helpers(session(), coming.id, now=now()) if coming is not None else []
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """A telephone as it is shown and as it is rung."""
+
+    shown: str
+    url: str
+
+
+def dial(sealed: bytes | None) -> Dial | None:
+    """Return a sealed telephone for a button: masked to the eye, whole to the telephone."""
+    if sealed is None:
+        return None
+    number = current_app.extensions["ports"].vault.open(sealed)
+    return Dial(mask_phone(number), f"tel:{number}") if number else None
 
 
 @bp.get("/home/code")
@@ -174,9 +199,18 @@ CATEGORY_WORDS = {
     "YL": ("助医", "Doctor"),
     "ZX": ("助行", "Going out"),
     "ZL": ("助聊", "Company"),
+    "JJ": ("助急", "Emergency"),
+    "DB": ("助购代办", "Errands"),
+    "HL": ("助护", "Care"),
+    "KF": ("康复辅具", "Rehabilitation"),
+    "SG": ("适老改造", "Home adaptation"),
 }
 
 
 @bp.app_context_processor
 def _words() -> dict[str, object]:
-    return {"tile_word": lambda code: CATEGORY_WORDS[code][0 if is_chinese() else 1]}
+    words = CATEGORY_WORDS
+    return {
+        "tile_word": lambda code: words[code][0 if is_chinese() else 1],
+        "category_word": lambda code: words.get(code, (code, code))[0 if is_chinese() else 1],
+    }

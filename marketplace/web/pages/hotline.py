@@ -14,7 +14,6 @@ from werkzeug.wrappers import Response
 
 from marketplace.kernel.actor import Role
 from marketplace.kernel.clock import instant_of, second_of
-from marketplace.kernel.crypto import mask_phone
 from marketplace.kernel.errors import BadInput, DomainError
 from marketplace.kernel.ids import new_id
 from marketplace.orders.states import OPEN, State
@@ -25,7 +24,7 @@ from marketplace.web import spoken
 from marketplace.web.auth import allow, current_actor
 from marketplace.web.formats import clock_of, now, today_here, when, yuan
 from marketplace.web.map_shapes import district_names
-from marketplace.web.pages.elder import priced, request_of
+from marketplace.web.pages.elder import dial, priced, request_of
 from marketplace.web.pages.frame import session
 from marketplace.web.words import (
     CALL_REASONS,
@@ -76,14 +75,6 @@ class NewCaller:
     agreed: bool = False
     problem: Any = None
     field: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Dial:
-    """A telephone as it is shown and as it is rung."""
-
-    shown: str
-    url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,14 +146,6 @@ def _console(
     mine = follow_ups.waiting(session(), reach, elder_id=elder_id)
     task = next((t for t in mine if t.id == asked), None)
     return render_template("hotline.html", card=_card(elder_id, call), task=task, **frame)
-
-
-def dial(sealed: bytes | None) -> Dial | None:
-    """Return a sealed telephone for a button: masked to the eye, whole to the telephone."""
-    if sealed is None:
-        return None
-    number = current_app.extensions["ports"].vault.open(sealed)
-    return Dial(mask_phone(number), f"tel:{number}") if number else None
 
 
 @bp.get("/hotline/find")

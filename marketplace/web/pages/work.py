@@ -31,6 +31,7 @@ from marketplace.workflows.substitute import SubstituteRequest, substitute
 bp = APIBlueprint("work", __name__, enable_openapi=False)
 
 FREE_CANCEL = timedelta(hours=2)
+MAY_COMPLAIN = (State.IN_SERVICE, State.DONE, State.CONFIRMED, State.SETTLED, State.NO_SHOW)
 
 
 @bp.get("/visits/<work_order_id>")
@@ -60,6 +61,13 @@ def page(work_order_id: str) -> str:
         and work.state == State.ASSIGNED
         and now() > starts,
         is_free=starts - now() >= FREE_CANCEL,
+        may_move=Action.RESCHEDULE in may
+        and State(work.state) in OPEN
+        and actor.role in (Role.ELDER, Role.FAMILY),
+        may_complain=Action.COMPLAIN in may
+        and work.state in MAY_COMPLAIN
+        and actor.role in (Role.ELDER, Role.FAMILY),
+        other_days=[work.on + timedelta(days=n) for n in (1, 2, 3)],
         instead=_instead(actor, work_order_id, work.state, may),
         key=new_id(),
     )
