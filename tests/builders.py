@@ -12,7 +12,7 @@ from marketplace.elders.models import Assessment, Elder
 from marketplace.kernel.clock import Period, instant_of
 from marketplace.orders.models import Order, WorkOrder
 from marketplace.visits.models import Visit
-from marketplace.vouchers import service
+from marketplace.vouchers import changes, service
 from marketplace.vouchers.grants import plan_grants, write_grants
 from marketplace.vouchers.models import GrantRun
 from marketplace.vouchers.service import HoldReceipt
@@ -227,7 +227,7 @@ def granted(
     for people in facts_of_district(session, district, period.first):
         write_grants(
             session,
-            list(plan_grants(people, period, district)),
+            list(plan_grants(changes.book(session), people, period, district)),
             period=period,
             district_code=district,
             run_id=row.id,

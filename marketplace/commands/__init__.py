@@ -11,6 +11,7 @@ from marketplace.commands.grants import grants
 from marketplace.commands.ledger import ledger
 from marketplace.commands.load import export, load
 from marketplace.commands.order import order, visits
+from marketplace.commands.programmes import programmes
 from marketplace.commands.serve import serve
 from marketplace.commands.settlement import settlement
 from marketplace.commands.upkeep import upkeep
@@ -28,6 +29,7 @@ def register(app: Flask) -> None:
         ledger,
         load,
         order,
+        programmes,
         serve,
         settlement,
         upkeep,

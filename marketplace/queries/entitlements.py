@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 from marketplace.elders.facts import facts_of, facts_of_district
 from marketplace.elders.models import Assessment, Elder
 from marketplace.kernel.errors import NotFound
-from marketplace.vouchers import programmes
+from marketplace.vouchers import changes, explain
 from marketplace.vouchers.eligibility import best_of_slots
-from marketplace.vouchers.explain import Answer, Change, answers, changes
+from marketplace.vouchers.explain import Answer, Change
 from marketplace.vouchers.models import Entitlement, LedgerAccount
 
 
@@ -55,8 +55,9 @@ def purses(session: Session, elder_id: str, on: date) -> list[Purse]:
         .order_by(e.ends_on, e.account_id)
     )
     found = []
+    book = changes.book(session)
     for ent, account in rows:
-        terms = programmes.terms_of(ent.programme_code, ent.programme_version, ent.district_code)
+        terms = book.terms_of(ent.programme_code, ent.programme_version, ent.district_code)
         found.append(
             Purse(
                 account_id=ent.account_id,
@@ -88,7 +89,7 @@ def rights(session: Session, elder_id: str, on: date) -> Rights:
     if elder is None:
         raise NotFound(kind="elder", id=elder_id)
     facts = facts_of(session, [elder_id], on)[elder_id]
-    terms = programmes.all_terms(on, elder.district_code)
+    terms = changes.book(session).all_terms(on, elder.district_code)
     until = session.scalar(
         select(func.max(Assessment.valid_until)).where(
             Assessment.elder_id == elder_id,
@@ -99,14 +100,14 @@ def rights(session: Session, elder_id: str, on: date) -> Rights:
     return Rights(
         elder_id=elder_id,
         on=on,
-        answers=answers(terms, facts),
-        changes=changes(terms, facts, born_on=elder.born_on, assessed_until=until, on=on),
+        answers=explain.answers(terms, facts),
+        changes=explain.changes(terms, facts, born_on=elder.born_on, assessed_until=until, on=on),
     )
 
 
 def entitled_people(session: Session, district_code: str, on: date) -> dict[str, int]:
     """Return how many elders of a district are entitled to each programme, by tier."""
-    terms = programmes.all_terms(on, district_code)
+    terms = changes.book(session).all_terms(on, district_code)
     count: dict[str, int] = {}
     for people in facts_of_district(session, district_code, on):
         for _, facts in people:

@@ -21,7 +21,7 @@ from marketplace.settlement.models import (
     Statement,
     StatementSignature,
 )
-from marketplace.vouchers import programmes
+from marketplace.vouchers import changes
 from marketplace.vouchers.programmes import OWN
 
 DISTRICT_NAMES = {
@@ -143,8 +143,9 @@ def document(session: Session, statement_id: str) -> Document:
     if run is None:
         raise NotFound(kind="settlement_run", id=row.run_id)
     lines = settlement.lines_of(session, statement_id)
+    book = changes.book(session)
     names = {
-        code: programmes.terms_of(code, run.closed_at.date()).name_zh
+        code: book.terms_of(code, run.closed_at.date()).name_zh
         for code in {c for line in lines for c in line.by_programme}
         if code != OWN
     } | {OWN: "自付"}

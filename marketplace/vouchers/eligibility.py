@@ -111,6 +111,11 @@ def decide(terms: Terms, facts: Facts) -> Decision:
     )
 
 
+def holds(condition: Condition, facts: Facts) -> bool | None:
+    """Return whether a condition holds; ``None`` where the fact is not known."""
+    return _holds(condition, facts, None)
+
+
 def entitled_tier(terms: Terms, facts: Facts) -> Tier | None:
     """Return the benefit row of an entitled person, else ``None``; as ``decide`` without its reasons."""
     for condition in terms.who:

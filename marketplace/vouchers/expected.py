@@ -25,7 +25,7 @@ class ExpectedHeld:
 
 
 @dataclass(frozen=True, slots=True)
-class _Sold:
+class Sold:
     """The service facts of a waiting work order, as they were sold."""
 
     service_code: str
@@ -66,7 +66,7 @@ def hold_expected(
         [
             QuoteRequest(
                 elder_id=w.elder_id,
-                service_version=_Sold(**{k: v for k, v in w.sold.items() if k != "quantity"}),
+                service_version=Sold(**{k: v for k, v in w.sold.items() if k != "quantity"}),
                 on=w.use_on,
                 district_code=district_code,
                 quantity=w.sold["quantity"],

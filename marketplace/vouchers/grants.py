@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from marketplace.kernel.bulk import append
 from marketplace.kernel.clock import Period
 from marketplace.kernel.facts import Facts
-from marketplace.vouchers import programmes
+from marketplace.vouchers import changes
 from marketplace.vouchers.eligibility import best_of_slots
 from marketplace.vouchers.ledger import (
     Account,
@@ -32,7 +32,7 @@ from marketplace.vouchers.models import (
     LedgerAccount,
     LedgerTransfer,
 )
-from marketplace.vouchers.programmes import Terms, Tier
+from marketplace.vouchers.programmes import Book, Terms, Tier
 from marketplace.vouchers.quotes import entitlement_account
 from marketplace.vouchers.splits import entitlement_terms, entitlement_values
 
@@ -52,13 +52,11 @@ class Grant:
 
 
 def plan_grants(
-    people: Iterable[tuple[str, Facts]], period: Period, district_code: str
+    book: Book, people: Iterable[tuple[str, Facts]], period: Period, district_code: str
 ) -> Iterable[Grant]:
     """Yield the grants of a month for people of one district: one of each slot, the best."""
     terms = [
-        t
-        for t in programmes.all_terms(period.first, district_code)
-        if t.grant in ("monthly", "outside")
+        t for t in book.all_terms(period.first, district_code) if t.grant in ("monthly", "outside")
     ]
     ends = {t.code: t.ends_on(period) for t in terms}
     # Rules decide on values alone: people who share one mapping of facts are decided once. The
@@ -160,8 +158,9 @@ def write_new_grants(
     """
     if not grants:
         return 0
+    book = changes.book(session)
     terms = {
-        g.programme_code: programmes.terms_of(g.programme_code, g.programme_version, district_code)
+        g.programme_code: book.terms_of(g.programme_code, g.programme_version, district_code)
         for g in grants
     }
     sources = _open_sources(session, terms, grants, period, district_code, run_id, at)

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from marketplace.kernel.clock import Period
-from marketplace.vouchers import programmes
+from marketplace.vouchers import changes
 from marketplace.vouchers.grants import budget_account
 from marketplace.vouchers.ledger import Entry, post
 from marketplace.vouchers.models import Entitlement, LedgerAccount, LedgerTransfer
@@ -47,10 +47,11 @@ def lapse_ended(session: Session, *, on: date, at: datetime, limit: int = 5_000)
         )
     )
     turn = _turns(session, [e.account_id for e, _ in rows], "lapse")
+    book = changes.book(session)
     entries: list[Entry] = []
     fen = minutes = 0
     for e, free in rows:
-        terms = programmes.terms_of(e.programme_code, e.programme_version, e.district_code)
+        terms = book.terms_of(e.programme_code, e.programme_version, e.district_code)
         year = int(e.period[:4])
         home = (
             f"outside:{e.programme_code}:{e.district_code}"

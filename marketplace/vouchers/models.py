@@ -20,6 +20,7 @@ from sqlalchemy import (
     Index,
     Integer,
     String,
+    Text,
     UniqueConstraint,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -237,6 +238,38 @@ class GrantRun(Base):
     fen: Mapped[int] = mapped_column(BigInteger)
 
 
+class ProgrammeChange(Base):
+    """A new version of a programme: proposed by one person with its trial, released by a second.
+
+    ``content`` is the TOML file as it was proposed, ``valid_from`` its one new version,
+    ``base_sha256`` the programme that the proposal was read against. ``trial`` is what it would have
+    done to the month ``period``. ``state``: proposed, released, withdrawn.
+    """
+
+    __tablename__ = "programme_change"
+    __table_args__ = (
+        CheckConstraint("state IN ('proposed', 'released', 'withdrawn')", name="state"),
+        CheckConstraint("released_by IS NULL OR released_by <> proposed_by", name="two_persons"),
+        CheckConstraint("(state = 'released') = (released_by IS NOT NULL)", name="released"),
+        Index("ix_programme_change_state", "state", "programme_code"),
+    )
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    programme_code: Mapped[str] = mapped_column(String(12))
+    valid_from: Mapped[date]
+    content: Mapped[str] = mapped_column(Text)
+    content_sha256: Mapped[str] = mapped_column(String(64))
+    base_sha256: Mapped[str] = mapped_column(String(64))
+    reason: Mapped[str] = mapped_column(String(200))
+    period: Mapped[str] = mapped_column(String(7))
+    trial: Mapped[dict[str, Any]] = mapped_column(JSON)
+    state: Mapped[str] = mapped_column(String(10))
+    proposed_by: Mapped[str] = mapped_column(ID)
+    proposed_at: Mapped[datetime] = mapped_column(Instant)
+    released_by: Mapped[str | None] = mapped_column(ID)
+    released_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
 class PriceSplit(Base):
     """How one work order's price is shared, and how far its money has come.
 
@@ -333,4 +366,20 @@ freeze(
 freeze(
     PriceSplit.__table__,  # type: ignore[arg-type]
     columns=("work_order_id", "elder_id", "district_code", "period", "use_on"),
+)
+freeze(
+    ProgrammeChange.__table__,  # type: ignore[arg-type]
+    columns=(
+        "id",
+        "programme_code",
+        "valid_from",
+        "content",
+        "content_sha256",
+        "base_sha256",
+        "reason",
+        "period",
+        "trial",
+        "proposed_by",
+        "proposed_at",
+    ),
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from marketplace.kernel.clock import Period
 from marketplace.kernel.facts import Facts
-from marketplace.vouchers import programmes
+from marketplace.vouchers import changes, programmes
 from marketplace.vouchers.eligibility import best_of_slots
 from marketplace.vouchers.models import (
     Entitlement,
@@ -26,7 +26,7 @@ from marketplace.vouchers.models import (
     PriceShare,
     PriceSplit,
 )
-from marketplace.vouchers.programmes import OWN, Terms
+from marketplace.vouchers.programmes import OWN, Book, Terms
 from marketplace.vouchers.split import Balance, Bought, ServiceVersionLike, Share, split
 
 
@@ -94,7 +94,7 @@ class QuoteRequest:
 
 
 @dataclass(slots=True)
-class _Purse:
+class Purse:
     """An entitlement's balance while a list of quotes uses it up."""
 
     account_id: str
@@ -107,6 +107,15 @@ class _Purse:
     days: dict[date, int] = field(default_factory=dict)
     open_days: set[date] = field(default_factory=set)
     opened_with: dict[date, int] = field(default_factory=dict)
+
+    def copy(self) -> Purse:
+        """Return a purse of its own with the same balance."""
+        return replace(
+            self,
+            days=dict(self.days),
+            open_days=set(self.open_days),
+            opened_with=dict(self.opened_with),
+        )
 
     def use_day(self, on: date, amount: int) -> None:
         """Use what one day may take; the first use sets the day's whole amount aside."""
@@ -143,15 +152,16 @@ def quote(
 def quote_many(session: Session, requests: Sequence[QuoteRequest]) -> list[Quote]:
     """Return the quotes of a list, each seeing what the ones before it would leave."""
     purses = _load(session, requests)
-    return [_quote(request, purses[request.elder_id]) for request in requests]
+    return [quote_from(request, purses[request.elder_id]) for request in requests]
 
 
-def _quote(request: QuoteRequest, purses: list[_Purse]) -> Quote:
+def quote_from(request: QuoteRequest, purses: list[Purse]) -> Quote:
+    """Return who would pay what out of these purses, and use them up. Pure."""
     bought = Bought.of(request.service_version, request.quantity)
     price = request.service_version.price_fen * request.quantity
     order = programmes.settings_on(request.on).order
     in_force = [p for p in purses if p.valid_from <= request.on <= p.ends_on]
-    balances: dict[str, tuple[_Purse, Balance]] = {}
+    balances: dict[str, tuple[Purse, Balance]] = {}
     explanations: list[Explanation] = []
     for purse in in_force:
         balance = _balance(purse, bought, request.on, request.elder_id)
@@ -192,7 +202,7 @@ def _quote(request: QuoteRequest, purses: list[_Purse]) -> Quote:
     )
 
 
-def _left(purses: Iterable[_Purse]) -> dict[str, int]:
+def _left(purses: Iterable[Purse]) -> dict[str, int]:
     left: dict[str, int] = {}
     for purse in purses:
         left[purse.terms.code] = left.get(purse.terms.code, 0) + purse.left
@@ -200,7 +210,7 @@ def _left(purses: Iterable[_Purse]) -> dict[str, int]:
 
 
 def _explain(
-    purse: _Purse, balance: Balance, share: Share | None, shares: Sequence[Share]
+    purse: Purse, balance: Balance, share: Share | None, shares: Sequence[Share]
 ) -> Explanation:
     if share:
         return Explanation(purse.terms.code, purse.tier, "pays", share.fen, share.minutes)
@@ -211,7 +221,7 @@ def _explain(
     return Explanation(purse.terms.code, purse.tier, reason)
 
 
-def _balance(purse: _Purse, bought: Bought, on: date, elder_id: str) -> Balance | None:
+def _balance(purse: Purse, bought: Bought, on: date, elder_id: str) -> Balance | None:
     terms = purse.terms
     covers = terms.services.cover(
         code=bought.code,
@@ -256,7 +266,7 @@ def day_account(programme_code: str, elder_id: str, on: date) -> str:
     return f"day:{programme_code}:{elder_id}:{on.isoformat()}"
 
 
-def _take(purse: _Purse, share: Share, on: date) -> list[DayPurse]:
+def _take(purse: Purse, share: Share, on: date) -> list[DayPurse]:
     """Use up what a share takes; return how its day account is opened, where there is one."""
     amount = share.minutes or share.fen
     if not purse.terms.items_per_day:
@@ -269,10 +279,11 @@ def _take(purse: _Purse, share: Share, on: date) -> list[DayPurse]:
     return [DayPurse(share.account_id, purse.account_id, purse.opened_with[on])]
 
 
-def _load(session: Session, requests: Sequence[QuoteRequest]) -> dict[str, list[_Purse]]:
-    purses: dict[str, list[_Purse]] = {r.elder_id: [] for r in requests}
+def _load(session: Session, requests: Sequence[QuoteRequest]) -> dict[str, list[Purse]]:
+    purses: dict[str, list[Purse]] = {r.elder_id: [] for r in requests}
     if not requests:
         return purses
+    book = changes.book(session)
     first, last = min(r.on for r in requests), max(r.on for r in requests)
     elders = sorted(purses)
     account = LedgerAccount
@@ -291,16 +302,16 @@ def _load(session: Session, requests: Sequence[QuoteRequest]) -> dict[str, list[
             .order_by(Entitlement.account_id)
         )
         for e, left in rows:
-            terms = programmes.terms_of(e.programme_code, e.programme_version, e.district_code)
+            terms = book.terms_of(e.programme_code, e.programme_version, e.district_code)
             purses[e.elder_id].append(
-                _Purse(e.account_id, terms, e.tier, left, e.valid_from, e.ends_on, False)
+                Purse(e.account_id, terms, e.tier, left, e.valid_from, e.ends_on, False)
             )
     _load_days(session, purses, first, last)
-    _load_expected(session, requests, purses)
+    _load_expected(session, book, requests, purses)
     return purses
 
 
-def _load_days(session: Session, purses: dict[str, list[_Purse]], first: date, last: date) -> None:
+def _load_days(session: Session, purses: dict[str, list[Purse]], first: date, last: date) -> None:
     elders = sorted(e for e, of in purses.items() if any(p.terms.items_per_day for p in of))
     a = LedgerAccount
     for start in range(0, len(elders), 2000):
@@ -331,7 +342,10 @@ def entitlement_account(slot: str, elder_id: str, period: Period | str, sequence
 
 
 def _load_expected(
-    session: Session, requests: Sequence[QuoteRequest], purses: dict[str, list[_Purse]]
+    session: Session,
+    book: Book,
+    requests: Sequence[QuoteRequest],
+    purses: dict[str, list[Purse]],
 ) -> None:
     asked = {(r.elder_id, Period.of(r.on)): r for r in requests if r.facts is not None}
     if not asked:
@@ -343,7 +357,7 @@ def _load_expected(
         )
     )
     granted = {(row[0], row[1]) for row in released}
-    fresh: dict[str, _Purse] = {}
+    fresh: dict[str, Purse] = {}
     for (elder_id, period), request in asked.items():
         if (str(period), request.district_code) in granted or request.facts is None:
             continue
@@ -354,12 +368,12 @@ def _load_expected(
         }
         in_force = [
             t
-            for t in programmes.all_terms(period.first, request.district_code)
+            for t in book.all_terms(period.first, request.district_code)
             if t.grant in ("monthly", "outside") and t.slot not in have
         ]
         for terms, tier in best_of_slots(in_force, request.facts):
             account_id = entitlement_account(terms.slot, elder_id, period)
-            purse = _Purse(
+            purse = Purse(
                 account_id,
                 terms,
                 tier.name,
@@ -373,11 +387,11 @@ def _load_expected(
     _deduct_promised(session, fresh)
 
 
-def _deduct_promised(session: Session, fresh: dict[str, _Purse]) -> None:
+def _deduct_promised(session: Session, fresh: dict[str, Purse]) -> None:
     """Take off what other work orders were promised from grants that have not run."""
     if not fresh:
         return
-    by_elder: dict[str, list[_Purse]] = defaultdict(list)
+    by_elder: dict[str, list[Purse]] = defaultdict(list)
     for purse in fresh.values():
         by_elder[purse.account_id.split(":")[2]].append(purse)
     elders = sorted(by_elder)

@@ -450,6 +450,8 @@ ERRORS: dict[str, Any] = {
     "period_open": _l("The month has not ended yet."),
     "unknown_programme": _l("No such programme is in force on that day."),
     "plan_broken": _l("The checker found a broken rule, so the plan was not written."),
+    "change_refused": _l("The programme's file cannot be taken: %(problem)s"),
+    "change_outdated": _l("The programme changed since this was proposed. Propose it again."),
     "preview_outdated": _l("Facts changed since the preview. Look at it again."),
     "register_changed": _l("Somebody wrote the same register meanwhile. Load the file again."),
     "sign_in_refused": _l("Name, password or code does not fit."),

@@ -20,7 +20,7 @@ from marketplace.kernel.db import transaction
 from marketplace.kernel.errors import Conflict, NotFound, WrongState
 from marketplace.kernel.ids import new_id
 from marketplace.kernel.ports import Ports
-from marketplace.vouchers import expected, grants, programmes
+from marketplace.vouchers import changes, expected, grants
 from marketplace.vouchers.grants import Grant
 from marketplace.vouchers.ledger import expect_many
 from marketplace.vouchers.models import GrantRun
@@ -244,10 +244,11 @@ def _chunks(
     session: Session, ports: Ports, period: Period, district_code: str, tally: _Tally
 ) -> Iterator[Sequence[Grant]]:
     """Yield the grants still to be made, district in order of elders, and count them."""
-    terms = {t.code: t for t in programmes.all_terms(period.first, district_code)}
+    book = changes.book(session)
+    terms = {t.code: t for t in book.all_terms(period.first, district_code)}
     for people in facts_of_district(session, district_code, period.first, chunk=20_000):
         planned = _confirmed(
-            ports, list(grants.plan_grants(people, period, district_code)), terms, period
+            ports, list(grants.plan_grants(book, people, period, district_code)), terms, period
         )
         whose = ids_between(district_code, people[0][0], people[-1][0])
         done, before = grants.granted_to(session, period, whose)
@@ -294,8 +295,9 @@ def _totals(
     session: Session, period: Period, district_code: str, tally: _Tally
 ) -> tuple[ProgrammeTotal, ...]:
     lines = []
+    book = changes.book(session)
     for code in sorted(tally.people):
-        terms = programmes.terms_of(code, period.first, district_code)
+        terms = book.terms_of(code, period.first, district_code)
         left: int | None = None
         if terms.grant != "outside":
             account = grants.budget_account(code, district_code, period.year)

@@ -46,6 +46,7 @@ class Action(StrEnum):
     RESOLVE = "resolve"
     LOAD = "load"
     GRANT = "grant"
+    CHANGE_PROGRAMME = "change_programme"
     CLOSE_PERIOD = "close_period"
     SEE_STATEMENT = "see_statement"
     CONFIRM_STATEMENT = "confirm_statement"
@@ -159,6 +160,7 @@ V, G, S, B, A, SYS = (
 
 _ELDER = _May(_own)
 _ALL = _May(_anywhere)
+_ALL_BUT_OWN = _May(_anywhere, not_own_entry=True)
 _TOWN = _May(_in_town)
 _DISTRICT = _May(_in_district)
 _VENDOR = _May(_own_vendor)
@@ -252,7 +254,8 @@ TABLE: dict[Action, dict[Role, _May]] = {
         B: _May(_in_district, not_own_entry=True),
     },
     Action.LOAD: {B: _May(_in_district), SYS: _ALL},
-    Action.GRANT: {B: _May(_in_district, not_own_entry=True), SYS: _ALL},
+    Action.GRANT: {B: _May(_in_district, not_own_entry=True), SYS: _ALL_BUT_OWN},
+    Action.CHANGE_PROGRAMME: {B: _May(_in_district, not_own_entry=True), SYS: _ALL_BUT_OWN},
     Action.CLOSE_PERIOD: {B: _DISTRICT, SYS: _ALL},
     Action.SEE_STATEMENT: {V: _VENDOR, S: _DISTRICT, B: _DISTRICT, A: _DISTRICT, SYS: _ALL},
     Action.CONFIRM_STATEMENT: {V: _VENDOR},

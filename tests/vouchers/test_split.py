@@ -8,6 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from marketplace.kernel.facts import Fact
+from marketplace.vouchers import programmes
+from marketplace.vouchers.eligibility import decide
 from marketplace.vouchers.split import OWN, Balance, Bought, split, trimmed
 
 ORDER = ("LTCI", "GP", "TQ", "ADAPT", "MEAL", "BED", "LV", "NV", "CHAR")
@@ -99,6 +102,34 @@ def test_vector_day_care():
 def test_vector_insurance_before_the_national_voucher():
     listed = Bought("HL010", "HL", "次", "home", True, 180, 1)
     assert paid(18_000, [ltci(1_800), nv()], listed) == {"LTCI": 13_500, "NV": 2_250, OWN: 2_250}
+
+
+def test_vector_level_one_has_no_national_voucher():
+    terms = programmes.terms_of("NV", date(2026, 11, 23))
+    facts = {"age": 72, "level": 1, "income_class": "ordinary", "special": frozenset()}
+    decision = decide(terms, {name: Fact(value, "test") for name, value in facts.items()})
+    assert decision.entitled is False
+    assert (decision.deciding.fact, decision.deciding.found) == ("level", "1")
+    assert paid(28_000, []) == {OWN: 28_000}
+
+
+VECTORS = (
+    "local_voucher_first",
+    "national_voucher_first",
+    "cap_of_the_national_voucher",
+    "rounding_goes_to_own_money",
+    "meal_of_ten_yuan",
+    "day_care",
+    "level_one_has_no_national_voucher",
+    "insurance_before_the_national_voucher",
+)
+"""The rules' worked examples, in the order in which they are told."""
+
+
+def test_every_vector_of_the_rules_is_here_by_name():
+    named = {n.removeprefix("test_vector_") for n in globals() if n.startswith("test_vector_")}
+    assert named == set(VECTORS)
+    assert len(VECTORS) == 8
 
 
 def test_hours_pay_the_contract_rate_and_the_elder_the_difference():
