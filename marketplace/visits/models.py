@@ -10,10 +10,11 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, Float, ForeignKey, Index, LargeBinary, String
+from sqlalchemy import JSON, CheckConstraint, Float, ForeignKey, Index, LargeBinary, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from marketplace.kernel.db import ID, Base, Instant
+from marketplace.kernel.ids import new_id
 from marketplace.kernel.immutable import freeze
 
 
@@ -69,6 +70,81 @@ class Evidence(Base):
     by_account: Mapped[str] = mapped_column(ID)
     note: Mapped[str] = mapped_column(String(200), default="")
     facts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+
+
+class ElderCard(Base):
+    """What an elder without a smartphone shows: a card with a number, or a sheet of printed codes.
+
+    Only keyed hashes are kept; ``tail`` is the end of a card's number, to tell cards apart. A revoked
+    card stays, so that whoever shows it is told why.
+    """
+
+    __tablename__ = "elder_card"
+    __table_args__ = (
+        CheckConstraint("kind IN ('card', 'sheet')", name="kind"),
+        CheckConstraint("(kind = 'card') = (number_index IS NOT NULL)", name="number"),
+        CheckConstraint("(revoked_at IS NULL) = (revoked_by IS NULL)", name="revoked"),
+        Index(
+            "uq_elder_card_number",
+            "number_index",
+            unique=True,
+            sqlite_where=text("revoked_at IS NULL"),
+            postgresql_where=text("revoked_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True, default=new_id)
+    elder_id: Mapped[str] = mapped_column(ForeignKey("elder.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(10))
+    number_index: Mapped[str | None] = mapped_column(String(64))
+    tail: Mapped[str] = mapped_column(String(4), default="")
+    issued_at: Mapped[datetime] = mapped_column(Instant)
+    issued_by: Mapped[str] = mapped_column(ID)
+    valid_until: Mapped[date]
+    revoked_at: Mapped[datetime | None] = mapped_column(Instant)
+    revoked_by: Mapped[str | None] = mapped_column(ID)
+    revoke_reason: Mapped[str | None] = mapped_column(String(200))
+
+
+class CardCode(Base):
+    """One printed code of a sheet, good for one visit: the first that shows it has it."""
+
+    __tablename__ = "card_code"
+    __table_args__ = (
+        CheckConstraint("(used_at IS NULL) = (used_for IS NULL)", name="used"),
+        Index("ix_card_code_card", "card_id", "position", unique=True),
+    )
+
+    code_index: Mapped[str] = mapped_column(String(64), primary_key=True)
+    card_id: Mapped[str] = mapped_column(ForeignKey("elder_card.id"))
+    position: Mapped[int]
+    used_at: Mapped[datetime | None] = mapped_column(Instant)
+    used_for: Mapped[str | None] = mapped_column(ForeignKey("work_order.id"))
+
+
+class PaperSlip(Base):
+    """A paper record of a visit, typed in twice by two people who do not see each other's typing.
+
+    ``state``: ``first`` (waits for the second), ``same`` or ``differs``, in ``fields``.
+    """
+
+    __tablename__ = "paper_slip"
+    __table_args__ = (
+        CheckConstraint("second_by IS NULL OR second_by <> first_by", name="four_eyes"),
+        CheckConstraint("state IN ('first', 'same', 'differs')", name="state"),
+        CheckConstraint("(state = 'first') = (second_by IS NULL)", name="second"),
+    )
+
+    work_order_id: Mapped[str] = mapped_column(ForeignKey("work_order.id"), primary_key=True)
+    slip_no: Mapped[str] = mapped_column(String(40), unique=True)
+    state: Mapped[str] = mapped_column(String(10), default="first")
+    first: Mapped[dict[str, Any]] = mapped_column(JSON)
+    first_by: Mapped[str] = mapped_column(ID)
+    first_at: Mapped[datetime] = mapped_column(Instant)
+    second: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    second_by: Mapped[str | None] = mapped_column(ID)
+    second_at: Mapped[datetime | None] = mapped_column(Instant)
+    fields: Mapped[list[Any]] = mapped_column(JSON, default=list)
 
 
 freeze(Evidence.__table__)  # type: ignore[arg-type]

@@ -42,6 +42,10 @@ TRUST: Mapping[Method, int] = MappingProxyType(
 """Trust ranks of the field's practice, 5 highest. What is sent late from offline counts at most 2."""
 
 OFFLINE_TRUST = 2
+LEAST_TRUST = 1
+CARD_OK = "ok"
+"""What reading a card wrote down where it is the elder's and may be used; else the reason."""
+
 NEEDS_PLACE = frozenset({Method.GPS, Method.GPS_PHOTO})
 MOST_ACCURACY_M = 150
 """A reported GPS accuracy widens the fence by up to this."""

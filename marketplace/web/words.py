@@ -436,6 +436,9 @@ ERRORS: dict[str, Any] = {
         "The programme's money for this year is used up. Look at the price again."
     ),
     "code_wrong": _l("These six digits are not this home's. Ask again, they change."),
+    "card_taken": _l("This card is bound already. Take it out of use first."),
+    "card_unknown": _l("Nobody was given this card or code. Read it once more."),
+    "slip_used": _l("This paper's number stands for another visit."),
     "too_early": _l("It is too early to check in. From 30 minutes before the visit on it works."),
     "too_soon": _l("The helper may still come. Report it half an hour after the latest start."),
     "wait_at_the_door": _l("Wait ten minutes at the door, then report that nobody opened."),

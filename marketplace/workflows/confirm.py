@@ -146,6 +146,24 @@ def settle_visit(
     return Confirmed(row.id, row.state, visit.id, receipt.price_fen, dict(receipt.fen_by_programme))
 
 
+NOT_DUE = (vouchers.CaptureTooLate, vouchers.HoldGone, vouchers.HoldMissing)
+"""Why a hold cannot be captured now: its month is over, or its grant has not come yet."""
+
+
+def settle_if_due(
+    session: Session, work_order_id: str, *, at: datetime, actor: Actor, reason: str
+) -> bool:
+    """Confirm and capture a visit that is done; ``False``, with nothing changed, where it must wait."""
+    try:
+        with session.begin_nested():
+            settle_visit(
+                session, work_order_id, since=State.DONE, at=at, actor=actor, reason=reason
+            )
+    except NOT_DUE:
+        return False
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class DisputeRequest:
     """Which work order, what is wrong, and whether the elder says that nobody came."""
@@ -347,25 +365,20 @@ def _auto_confirm(session: Session, limit: int, at: datetime) -> AutoConfirmed:
     for work_order_id, row in mine.items():
         if State(row.state) is not State.DONE:
             continue
-        try:
-            with session.begin_nested():
-                settle_visit(
-                    session, work_order_id, since=State.DONE, at=at, actor=SYSTEM, reason="auto"
-                )
-        except (vouchers.CaptureTooLate, vouchers.HoldGone, vouchers.HoldMissing):
-            # Its month is over or its grant never came: a person decides, the others go on.
-            orders.move(
-                session,
-                work_order_id,
-                expected=State.DONE,
-                to=State.DISPUTED,
-                at=at,
-                actor=SYSTEM,
-                reason="capture_refused",
-            )
-            refused.append(work_order_id)
-        else:
+        if settle_if_due(session, work_order_id, at=at, actor=SYSTEM, reason="auto"):
             confirmed += 1
+            continue
+        # Its month is over or its grant never came: a person decides, the others go on.
+        orders.move(
+            session,
+            work_order_id,
+            expected=State.DONE,
+            to=State.DISPUTED,
+            at=at,
+            actor=SYSTEM,
+            reason="capture_refused",
+        )
+        refused.append(work_order_id)
     if mine:
         audit.record(
             session,

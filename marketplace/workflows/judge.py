@@ -32,11 +32,29 @@ def judge_work_order(
     said = []
     for visit in crew:
         facts = _facts(session, work_order, visit, len(crew), elder_denies)
-        findings = fraud.judge(facts) + _late(session, work_order, visit)
+        findings = fraud.judge(facts) + _shown(session, visit) + _late(session, work_order, visit)
         verdict = rules.verdict_of(f.action for f in findings)
         visits.judge(session, visit.id, verdict=verdict, findings=[asdict(f) for f in findings])
         said.append((verdict, findings))
     return said
+
+
+_TO_A_PERSON = (
+    ("card", "CARD", rules.CARD_OK),
+    ("number", "PHONE", "known"),
+    ("slip", "PAPER", "same"),
+)
+"""What evidence without a smartphone says of itself: fact, name of the finding, what is in order."""
+
+
+def _shown(session: Session, visit: Row[Any]) -> list[Finding]:
+    """Return what a card, a phone call or a paper left open: the money stays held for a person."""
+    found = {}
+    for e in visits.evidence_of(session, visit.id):
+        for fact, rule, fine in _TO_A_PERSON:
+            if e.facts.get(fact, fine) != fine:
+                found[rule] = Finding(rule, "hold", {"why": e.facts[fact]})
+    return list(found.values())
 
 
 def _late(session: Session, work_order: Row[Any], visit: Row[Any]) -> list[Finding]:
@@ -120,6 +138,7 @@ def _outside(w: Row[Any], evidence: list[Row[Any]]) -> int:
     for e in evidence:
         shown = (
             rules.trust(rules.Method(e.method), offline=e.offline) >= rules.TRUST[rules.Method.CARD]
+            and e.facts.get("card", rules.CARD_OK) == rules.CARD_OK
         )
         if e.kind == "check_in" and e.lat is not None and not shown:
             found = max(

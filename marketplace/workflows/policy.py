@@ -66,6 +66,12 @@ class Action(StrEnum):
     USE_LINK_CODE = "use_link_code"
     REPORT_MISTAKE = "report_mistake"
     DECIDE_CORRECTION = "decide_correction"
+    ISSUE_CARD = "issue_card"
+    SEE_CARDS = "see_cards"
+    REVOKE_CARD = "revoke_card"
+    REDEEM_AT_SITE = "redeem_at_site"
+    REDEEM_BY_PHONE = "redeem_by_phone"
+    ENTER_PAPER = "enter_paper"
 
 
 class Field(StrEnum):
@@ -265,6 +271,12 @@ TABLE: dict[Action, dict[Role, _May]] = {
     Action.RUN_UPKEEP: {SYS: _ALL},
     Action.SUSPEND_VENDOR: {B: _DISTRICT, SYS: _ALL},
     Action.REINSTATE_VENDOR: {B: _May(_in_district, not_own_entry=True), SYS: _ALL},
+    Action.ISSUE_CARD: {C: _TOWN, S: _TOWN, B: _DISTRICT, SYS: _ALL},
+    Action.SEE_CARDS: {E: _ELDER, H: _ALL, C: _TOWN, S: _TOWN, B: _DISTRICT, SYS: _ALL},
+    Action.REVOKE_CARD: {E: _ELDER, H: _ALL, C: _TOWN, S: _TOWN, B: _DISTRICT, SYS: _ALL},
+    Action.REDEEM_AT_SITE: {V: _VENDOR, G: _VENDOR},
+    Action.REDEEM_BY_PHONE: {H: _ALL},
+    Action.ENTER_PAPER: {H: _ALL, C: _TOWN, S: _TOWN},
     Action.SEE_SUSPENSIONS: {H: _ALL, S: _DISTRICT, B: _DISTRICT, A: _DISTRICT, SYS: _ALL},
     Action.ONBOARD: {H: _ALL, C: _TOWN},
     Action.FOLLOW_UP: {H: _ALL, C: _TOWN, SYS: _ALL},

@@ -19,12 +19,12 @@ from marketplace.kernel.errors import BadInput, NotAllowed, WrongState
 from marketplace.kernel.ports import Ports
 from marketplace.orders import service as orders
 from marketplace.orders.states import State
-from marketplace.visits import homecode, rules
+from marketplace.visits import cards, homecode, rules
 from marketplace.visits import service as visits
 from marketplace.visits.rules import Method
 from marketplace.visits.service import NewEvidence
 from marketplace.vouchers import service as vouchers
-from marketplace.workflows import judge, policy, subjects
+from marketplace.workflows import confirm, judge, policy, subjects
 from marketplace.workflows.policy import Action
 from marketplace.workflows.step import run_step
 
@@ -38,8 +38,8 @@ LOOK_WITHIN = timedelta(minutes=30)
 class Shown:
     """Evidence as the phone made it; ``evidence_id`` is the phone's, so that a repeat is one row.
 
-    ``code``: what the home showed, for ``home_code``. ``phash``: 16 hexadecimal digits of a photo's
-    perceptual hash. Coordinates are WGS-84 degrees.
+    ``code``: what the home showed, for ``home_code``; the card's number or the printed code, for
+    ``card``. ``phash``: 16 hexadecimal digits of a photo's perceptual hash. Coordinates are WGS-84 degrees.
     """
 
     evidence_id: str
@@ -133,7 +133,8 @@ def _check_in(
     )
     if is_new:
         _begin_service(session, row, shown, at=at, actor=actor)
-    visits.add_evidence(session, visit.id, _evidence("check_in", shown, actor, at))
+    card = card_facts(session, ports, row, shown, at)
+    visits.add_evidence(session, visit.id, _evidence("check_in", shown, actor, at, **card))
     audit.record(
         session,
         at=at,
@@ -204,13 +205,33 @@ def _checked(ports: Ports, row: Row[Any], shown: Shown, at: datetime) -> Shown:
     return shown
 
 
-def _evidence(kind: str, shown: Shown, actor: Actor, at: datetime) -> NewEvidence:
+def card_facts(
+    session: Session, ports: Ports, row: Row[Any], shown: Shown, at: datetime
+) -> dict[str, Any]:
+    """Read the card that is shown for a work order, and use a printed code up.
+
+    A card that may not be used is written down with the reason and keeps the money held; only a
+    number that nobody has is turned away, since it is mistyped.
+    """
+    if Method(shown.method) is not Method.CARD:
+        return {}
+    if not shown.code:
+        raise BadInput(field="code", value=None, expected="the card's number or the printed code")
+    found = cards.read(session, ports.vault, shown.code, at=at, elder_id=row.elder_id)
+    found = cards.use(session, ports.vault, shown.code, at=at, work_order_id=row.id, found=found)
+    return {"card_id": found.card_id, "card": found.why or rules.CARD_OK}
+
+
+def _evidence(kind: str, shown: Shown, actor: Actor, at: datetime, **more: Any) -> NewEvidence:
     facts: dict[str, Any] = {
+        **more,
         "phash": shown.phash,
         "taken_at": shown.taken_at.astimezone(UTC).isoformat() if shown.taken_at else None,
         "mock_location": shown.mock_location or None,
         "rooted": shown.rooted or None,
-        "trust": rules.trust(Method(shown.method), offline=shown.offline),
+        "trust": rules.trust(Method(shown.method), offline=shown.offline)
+        if more.get("card", rules.CARD_OK) == rules.CARD_OK
+        else rules.LEAST_TRUST,
     }
     return NewEvidence(
         id=shown.evidence_id,
@@ -263,7 +284,8 @@ def _check_out(
             field="at_device", value=shown.at_device.isoformat(), expected="not before the check-in"
         )
     is_first = visits.end(session, visit.id, check_out_at=shown.at_device)
-    visits.add_evidence(session, visit.id, _evidence("check_out", shown, actor, at))
+    card = card_facts(session, ports, row, shown, at)
+    visits.add_evidence(session, visit.id, _evidence("check_out", shown, actor, at, **card))
     if is_first:
         _finish(session, row.id, at=at, actor=actor)
     audit.record(
@@ -289,7 +311,10 @@ def _finish(session: Session, work_order_id: str, *, at: datetime, actor: Actor)
 
 
 def close(session: Session, row: Row[Any], *, at: datetime, actor: Actor) -> None:
-    """End a service with what the rules say of it: ``done``, or ``disputed`` where they ask a person."""
+    """End a service with what the rules say of it: ``done``, or ``disputed`` where they ask a person.
+
+    Where the elder showed a card at the end, that is the elder's word and the hold is captured.
+    """
     said = judge.judge_work_order(session, row)
     orders.move(session, row.id, expected=State.IN_SERVICE, to=State.DONE, at=at, actor=actor)
     asked = sorted({f.rule for v, fs in said for f in fs if f.action in ("hold", "block")})
@@ -304,6 +329,10 @@ def close(session: Session, row: Row[Any], *, at: datetime, actor: Actor) -> Non
             reason=",".join(asked),
         )
         return
+    if _card_was_shown(session, row.id) and confirm.settle_if_due(
+        session, row.id, at=at, actor=actor, reason="card"
+    ):
+        return
     outbox.post(
         session,
         due_at=at,
@@ -313,6 +342,20 @@ def close(session: Session, row: Row[Any], *, at: datetime, actor: Actor) -> Non
         template="please_confirm",
         about=row.id,
         work_order_id=row.id,
+    )
+
+
+def _card_was_shown(session: Session, work_order_id: str) -> bool:
+    """Say whether every member of the crew left on a card that is the elder's."""
+    crew = visits.of_work_order(session, work_order_id)
+    return all(
+        any(
+            e.kind == "check_out"
+            and e.method == Method.CARD.value
+            and e.facts.get("card") == rules.CARD_OK
+            for e in visits.evidence_of(session, v.id)
+        )
+        for v in crew
     )
 
 

@@ -12,7 +12,7 @@ from apiflask import APIFlask
 from flask import Response
 from flask_limiter import Limiter
 
-from marketplace.web.api import days, orders, periods, rings, tokens, vendors, visits
+from marketplace.web.api import days, orders, periods, redeem, rings, tokens, vendors, visits
 from marketplace.web.api.frame import KEY_HEADER
 from marketplace.web.auth import current_actor
 
@@ -45,13 +45,18 @@ _REFUSALS = {
 
 def register(app: APIFlask) -> None:
     """Add the API to the application."""
-    for module in (tokens, orders, visits, days, periods, vendors, rings):
+    for module in (tokens, orders, visits, days, periods, vendors, rings, redeem):
         app.register_blueprint(module.bp)
     limiter: Limiter = next(iter(app.extensions["limiter"]))
     endpoint = "api_tokens.create_token"
     app.view_functions[endpoint] = limiter.limit("60 per 5 minutes")(app.view_functions[endpoint])
     # Six digits are guessed in a million tries: thirty wrong ones in five minutes are enough.
-    for endpoint in ("api_visits.check_in", "api_visits.check_out", "api_visits.confirm_visit"):
+    for endpoint in (
+        "api_visits.check_in",
+        "api_visits.check_out",
+        "api_visits.confirm_visit",
+        "api_redeem.read_at_site",
+    ):
         app.view_functions[endpoint] = limiter.limit(
             "30 per 5 minutes", key_func=_who, deduct_when=_was_wrong
         )(app.view_functions[endpoint])

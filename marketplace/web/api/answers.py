@@ -14,10 +14,12 @@ from marketplace.workflows import (
     accept,
     assign,
     cancel,
+    cards,
     confirm,
     offer,
     place,
     recur,
+    redeem,
     reverse,
     statements,
     substitute,
@@ -220,3 +222,21 @@ class SuspensionsOut(BaseModel):
     """A vendor's suspensions, the newest first."""
 
     items: list[suspension_views.SuspensionView]
+
+
+class IssuedOut(RootModel[cards.Issued]):
+    """The card or sheet, and the codes to print."""
+
+
+class CardsOut(BaseModel):
+    """An elder's cards and sheets, the newest first."""
+
+    items: list[cards.CardView]
+
+
+class RevokedOut(RootModel[cards.Revoked]):
+    """The card that is out of use."""
+
+
+class RedeemedOut(RootModel[redeem.Redeemed]):
+    """What redeeming did, and why a person has to look."""

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from marketplace.orders.states import State
+from marketplace.visits.cards import MOST_CODES
 from marketplace.visits.rules import Method
 from marketplace.web.api.types import (
     Body,
@@ -33,6 +34,7 @@ from marketplace.web.api.types import (
     Workers,
 )
 from marketplace.workflows.accept import DECLINE_REASONS
+from marketplace.workflows.redeem import SIGNED_BY
 from marketplace.workflows.reverse import REASONS as REVERSE_REASONS
 from marketplace.workflows.statements import STEPS
 from marketplace.workflows.visit import INTERRUPT_REASONS
@@ -229,3 +231,41 @@ class StatementQuery(Query):
     """Of which month."""
 
     period: Annotated[str, Field(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$")] | None = None
+
+
+class NewCard(Body):
+    """A card's number, or how many codes a sheet shall have; good until a day."""
+
+    valid_until: Day
+    number: (
+        Annotated[str, Field(min_length=6, max_length=40, pattern=r"^[0-9A-Za-z -]+$")] | None
+    ) = None
+    codes: Annotated[int, Field(ge=1, le=MOST_CODES)] | None = None
+
+
+class Reading(Body):
+    """What a site's reader read, and who serves there."""
+
+    reading_id: Id
+    code: Code
+    caregiver_ids: Annotated[list[Id], Field(min_length=1, max_length=4)]
+
+
+class PhoneReport(Body):
+    """What the elder said on the phone; ``number`` is the caller's."""
+
+    caregiver_ids: Annotated[list[Id], Field(min_length=1, max_length=4)]
+    began_at: Moment
+    ended_at: Moment
+    recording: Reference
+    number: Annotated[str, Field(min_length=3, max_length=20, pattern=r"^[0-9+ -]+$")]
+
+
+class Paper(Body):
+    """A paper record as one person reads it."""
+
+    slip_no: Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9_.-]+$")]
+    caregiver_ids: Annotated[list[Id], Field(min_length=1, max_length=4)]
+    began_at: Moment
+    ended_at: Moment
+    signed_by: Literal[SIGNED_BY]
