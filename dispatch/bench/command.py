@@ -11,7 +11,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from dispatch.bench import city as city_bench
-from dispatch.bench import hhcrsp, vrptw
+from dispatch.bench import hhcrsp, scale, vrptw
 from dispatch.bench import live as live_bench
 from dispatch.bench.files import read_best_known, read_home_care, read_vrptw
 from dispatch.bench.peers import need
@@ -70,7 +70,10 @@ def _parser() -> argparse.ArgumentParser:
     live_bench.add_arguments(
         kinds.add_parser("live", help="offers, insertions and repairs on a planned day")
     )
-    for one in (routing, home, city):
+    sizes = kinds.add_parser("scale", help="time and memory by the size of the city's day")
+    scale.add_arguments(sizes)
+    sizes.set_defaults(run=scale.run)
+    for one in (routing, home, city, sizes):
         one.add_argument("--seconds", type=_positive, default=DEFAULT_SECONDS, metavar="S")
         one.add_argument(
             "--iterations", type=_natural, metavar="N", help="stop ours after N, not by the clock"
@@ -78,9 +81,10 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument("--seed", type=_natural, default=1, metavar="N")
         one.add_argument(
             "--workers", type=_count, default=1, metavar="W",
-            help="files side by side, each on one core; for city: cores of every engine",
+            help="files side by side, each on one core; for city and scale: cores of every engine",
         )  # fmt: skip
         one.add_argument("--csv", metavar="OUT", help="write the table here as well")
+    sizes.set_defaults(seconds=None)
     return parser
 
 
