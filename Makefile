@@ -20,7 +20,7 @@ $(WORDS).mo: $(WORDS).po .venv/.synced
 
 .venv/.compiled: .venv/.synced $(wildcard dispatch/*.py dispatch/engine/*.py dispatch/engine/kernel/*.py)
 	@echo "compiling the dispatcher for this machine, about a minute, once"
-	$(PY) -c "from dispatch import chain; from dispatch.engine import warm; warm.warm_up(); chain.warm_up()"
+	$(PY) -c "from dispatch import chain; from dispatch.engine import warm; warm.warm_up(); warm.warm_up_pricing(); chain.warm_up()"
 	touch $@
 
 demo: install  ## a whole city, planned and served at http://127.0.0.1:8000

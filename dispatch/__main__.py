@@ -313,6 +313,7 @@ def _bound(given: argparse.Namespace) -> int:
         cost=answer.cost,
         gap=None if answer.gap is None else round(answer.gap, 6),
         proven=answer.proven,
+        must_leave_out=answer.left_out,
         relaxed=list(answer.relaxations),
         seconds=round(answer.seconds, 1),
     )

@@ -17,7 +17,7 @@ from typing import Any
 
 from dispatch.cost import share_cost
 from dispatch.engine.classes import Part, Split, may_serve, split_day
-from dispatch.engine.generation import PartSearch, PartState
+from dispatch.engine.generation import Leaf, PartSearch, PartState
 from dispatch.engine.known import plan_columns
 from dispatch.engine.slices import run_slices
 from dispatch.model import Plan, Problem
@@ -35,6 +35,7 @@ class PartBound:
 
     ``cost`` is what the plan pays there, None without a plan. ``rounds`` is how often the master
     was solved; where ``priced`` is False no round was finished and the bound is the trivial one.
+    Whoever leaves out less than ``left_out`` (priorities summed) here pays no less than the plan.
     """
 
     tasks: int
@@ -43,6 +44,7 @@ class PartBound:
     cost: int | None
     rounds: int
     priced: bool
+    left_out: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class Bound:
 
     ``hopeless`` is the part of it for tasks that nobody can serve, ``share`` that for shares. With
     a plan, ``cost`` is its cost and ``gap`` = (cost - value) / cost, 0 where both are 0.
+    ``left_out``: so much (priorities summed) must be left out, or its part costs no less than now.
     """
 
     value: int
@@ -62,6 +65,7 @@ class Bound:
     cost: int | None
     gap: float | None
     seconds: float
+    left_out: int = 0
 
 
 def bound(
@@ -95,7 +99,9 @@ def bound(
             progress(f"{done} of {len(jobs)} parts closed, bound {value}")
 
     run_slices(jobs, begun + seconds, workers, executor=executor, report=report)
-    hopeless = problem.weights.unassigned * sum(problem.tasks[j].priority for j in split.hopeless)
+    nobody = sum(problem.tasks[j].priority for j in split.hopeless)
+    hopeless = problem.weights.unassigned * nobody
+    parts = tuple(job.result() for job in jobs)
     value = hopeless + share + sum(job.value for job in jobs)
     cost = None if plan is None else plan.totals.cost
     gap = None
@@ -104,13 +110,14 @@ def bound(
     return Bound(
         value=value,
         proven=True,
-        parts=tuple(job.result() for job in jobs),
+        parts=parts,
         hopeless=hopeless,
         share=share,
         relaxations=tuple(sorted(relaxed)),
         cost=cost,
         gap=gap,
         seconds=time.monotonic() - begun,
+        left_out=nobody + sum(part.left_out for part in parts),
     )
 
 
@@ -142,8 +149,11 @@ def share_floor(problem: Problem) -> int:
 class _Job:
     """One part, what is known of it and how long it has been worked on."""
 
-    def __init__(self, part: Part, state: PartState, cost: int | None) -> None:
-        self.part, self.state, self.cost = part, state, cost
+    def __init__(self, part: Part, state: PartState, cost: int | None, left_out: int = 0) -> None:
+        self.part, self.state, self.cost, self.left_out = part, state, cost, left_out
+        if left_out:
+            # Two proofs: one for all who leave out less than the plan, and one for the others.
+            state.leaves = [Leaf(0, left_out - 1), Leaf(left_out)]
         self.value, self.spent, self.slices, self.done = 0, 0.0, 0, False
 
     @property
@@ -170,7 +180,11 @@ class _Job:
         self.spent, self.slices, self.done = self.spent + spent, self.slices + 1, not more
 
     def result(self) -> PartBound:
-        priced = any(leaf.bound > 0 for leaf in self.state.leaves)
+        leaves = self.state.leaves
+        priced = any(leaf.bound > 0 for leaf in leaves)
+        # What reaches the plan's cost is closed: only the other leaves could hold a cheaper plan.
+        cheaper = [leaf.least for leaf in leaves if math.ceil(leaf.bound) < self.upper]
+        left_out = min(cheaper, default=self.left_out)
         return PartBound(
             len(self.part.tasks),
             len(self.part.classes),
@@ -178,6 +192,7 @@ class _Job:
             self.cost,
             self.state.rounds,
             priced,
+            left_out,
         )
 
 
@@ -185,10 +200,13 @@ def _jobs(problem: Problem, split: Split, plan: Plan | None) -> list[_Job]:
     if plan is None:
         return [_Job(part, PartState(), None) for part in split.parts]
     columns, costs = plan_columns(problem, split, plan)
-    return [
-        _Job(part, PartState(columns=columns[at]), int(costs[at]))
-        for at, part in enumerate(split.parts)
-    ]
+    left = {problem.task_index[each.task] for each in plan.unassigned}
+    jobs = []
+    for at, part in enumerate(split.parts):
+        priorities = zip(part.tasks.tolist(), part.priorities.tolist(), strict=True)
+        left_out = sum(priority for j, priority in priorities if j in left)
+        jobs.append(_Job(part, PartState(columns=columns[at]), int(costs[at]), left_out))
+    return jobs
 
 
 def price_part(

@@ -26,7 +26,7 @@ from dispatch.engine.pieces import LARGEST, Piece, divide, grouped, packed, sche
 from dispatch.engine.rota import Rota
 from dispatch.engine.routes import routes_of
 from dispatch.engine.shares import share_goals
-from dispatch.engine.warm import is_compiled, warm_up
+from dispatch.engine.warm import is_compiled, warm_up, warm_up_pricing
 from dispatch.engine.whole import Block, Whole
 from dispatch.io import problem_sha256
 from dispatch.model import Problem
@@ -45,7 +45,7 @@ HELP_PART = 0.04
 """The part of the time for that."""
 RECOMBINE_FROM_S = 5.0
 """From so many seconds on, part of the time goes to recombination with priced routes."""
-SEARCH_PART = ((30.0, 0.5), (RECOMBINE_FROM_S, 0.7), (0.0, 1.0))
+SEARCH_PART = ((30.0, 0.6), (RECOMBINE_FROM_S, 0.85), (0.0, 1.0))
 """From so many seconds on, that part of the time stays with the search."""
 
 
@@ -121,6 +121,8 @@ class _Planner:
             self._say("compiling the search for this machine; this takes a minute, and only once")
         warm_up()
         chain.warm_up()
+        if self._search_part() < 1.0:
+            warm_up_pricing()
         self.began = time.perf_counter()
         self._say("reading who can serve what")
         self.candidates = eligible(self.problem)

@@ -125,7 +125,9 @@ class PartSearch:
             if np.ceil(leaf.bound) >= upper or leaf.stuck:
                 return False
             self.master.set_band(leaf.least or None, leaf.most)
-            if self._converge(leaf, deadline, upper) and not self._refine(leaf):
+            if not self._converge(leaf, deadline, upper) or np.ceil(leaf.bound) >= upper:
+                continue
+            if not self._refine(leaf):
                 leaf.stuck = True
         return True
 

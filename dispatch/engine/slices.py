@@ -12,8 +12,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from typing import Any, Protocol
 
-GRACE_S = 2.0
-LOOK_S = 0.2
+GRACE_S = 1.0
+"""Before the deadline slices should be done: what then still runs may end until there."""
+GRACE_PART = 0.1
+"""No more than this part of the time is such grace."""
+LOOK_S = 0.05
 
 
 class Job(Protocol):
@@ -53,11 +56,15 @@ def run_slices(
     else:
         # A fork is ready at once, but must not be made while other threads may hold a lock.
         way = "fork" if threading.active_count() == 1 else "spawn"
+        others = set(multiprocessing.active_children())
         own = ProcessPoolExecutor(workers, multiprocessing.get_context(way))
         try:
             run.spread(own)
         finally:
             own.shutdown(wait=False, cancel_futures=True)
+            # A slice that nobody waits for would go on and keep this program from ending.
+            for child in set(multiprocessing.active_children()) - others:
+                child.terminate()
 
 
 class _Run:
@@ -72,12 +79,14 @@ class _Run:
         should_stop: Callable[[], bool],
     ) -> None:
         self.jobs, self.deadline, self.workers = jobs, deadline, workers
+        left = max(0.0, deadline - time.monotonic())
+        self.until = deadline - min(GRACE_S, GRACE_PART * left)
         self.report, self.should_stop = report, should_stop
 
     def alone(self) -> None:
         """Work on the jobs in this process, one slice after the other."""
         while (job := self._next(set())) is not None:
-            function, arguments = job.work(self.deadline - time.monotonic())
+            function, arguments = job.work(self.until - time.monotonic())
             job.take(function(*arguments))
             self.report()
 
@@ -89,10 +98,10 @@ class _Run:
                 job = self._next({id(each) for each in running.values()})
                 if job is None:
                     break
-                function, arguments = job.work(self.deadline - time.monotonic())
+                function, arguments = job.work(self.until - time.monotonic())
                 running[executor.submit(function, *arguments)] = job
             # What is still being worked on after the grace keeps what it had.
-            if not running or time.monotonic() > self.deadline + GRACE_S or self.should_stop():
+            if not running or time.monotonic() > self.deadline or self.should_stop():
                 return
             ready, _ = wait(running, timeout=LOOK_S, return_when=FIRST_COMPLETED)
             for future in ready:
@@ -100,7 +109,7 @@ class _Run:
                 self.report()
 
     def _next(self, busy: set[int]) -> Job | None:
-        if time.monotonic() >= self.deadline or self.should_stop():
+        if time.monotonic() >= self.until or self.should_stop():
             return None
         waiting = [job for job in self.jobs if not job.done and id(job) not in busy]
         return min(waiting, key=lambda job: job.urgency(), default=None)

@@ -8,11 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from dispatch import solve
 from dispatch.bound import bound
 from dispatch.engine import generation, priced
 from dispatch.engine.classes import split_day
 from dispatch.engine.generation import PartSearch, PartState
-from dispatch.model import Places
+from dispatch.model import Caregiver, Places, Problem, Task
 from tests.dispatch.days import meal_day, plain_day
 from tests.dispatch.exhaustive import cheapest, plan_of, random_problem
 
@@ -118,6 +119,31 @@ def test_processes_threads_and_one_alone_prove_the_same():
     assert handed_in.value == alone.value
     assert sum(part.tasks for part in alone.parts) <= 40
     assert alone.value == alone.hopeless + alone.share + sum(part.value for part in alone.parts)
+
+
+def _two_at_one_time() -> Problem:
+    """Two orders at eight o'clock, two later, and one caregiver who can be at one place a time."""
+    ways = np.full((5, 5), 300)
+    np.fill_diagonal(ways, 0)
+    starts = [(28_800, 28_900), (28_800, 28_900), (36_000, 37_000), (38_000, 39_000)]
+    return Problem(
+        places=Places(seconds=ways),
+        caregivers=(Caregiver("c", "v", 0, frozenset(), ((27_000, 45_000),)),),
+        tasks=tuple(
+            Task(f"t{at}", 1 + at, 1_200, (each,), priority=1 + at)
+            for at, each in enumerate(starts)
+        ),
+    )
+
+
+def test_what_must_be_left_out_is_proven_and_what_need_not_be_is_not():
+    problem = _two_at_one_time()
+    best = solve(problem, iterations=200)
+    assert [each.task for each in best.unassigned] == ["t0"]
+    assert bound(problem, best, seconds=60, workers=1).left_out == 1
+    idle = plan_of(problem, [])
+    assert bound(problem, idle, seconds=60, workers=1).left_out <= 1
+    assert bound(problem, best, seconds=0, workers=1).left_out == 0
 
 
 def test_without_time_only_what_is_hopeless_counts():

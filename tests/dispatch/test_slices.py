@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -64,3 +65,19 @@ def test_each_slice_is_reported():
     log, told = [], []
     run_slices(_jobs(log), time.monotonic() + 60, 1, report=lambda: told.append(len(log)))
     assert told == [1, 2, 3]
+
+
+class _Endless(_Job):
+    def work(self, left_s):
+        return time.sleep, (600,)
+
+
+def test_a_slice_that_does_not_end_is_given_up_and_its_process_with_it():
+    log = []
+    before = set(multiprocessing.active_children())
+    jobs = [_Endless("a", 0.0, 1, log), _Endless("b", 1.0, 1, log)]
+    run_slices(jobs, time.monotonic() + 0.5, 2)
+    assert log == []
+    for child in set(multiprocessing.active_children()) - before:
+        child.join(60)
+        assert child.exitcode is not None
