@@ -16,11 +16,15 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dispatch.errors import BadInput, UnknownName
 from dispatch.io import read_plan, read_problem, read_task, write_plan, write_problem
 from dispatch.plan import Plan
+
+if TYPE_CHECKING:
+    from dispatch.answer import Answer
+    from dispatch.live import LiveDay
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -107,19 +111,48 @@ def _add_explain(commands: Any) -> None:
 
 
 def _add_live(commands: Any) -> None:
+    offer = _command(commands, "offer", _offer, "every start at which one task could be served")
+    _asked(offer, budget=0)
+    offer.add_argument("task", metavar="TASK.json")
     insert = _command(commands, "insert", _insert, "add one task with the least change")
-    _files(insert, "PROBLEM", "PLAN")
+    _asked(insert, budget=0)
     insert.add_argument("task", metavar="TASK.json")
-    insert.add_argument("--out", required=True, metavar="PLAN")
-    insert.add_argument("--out-problem", metavar="PROBLEM", help="the problem with the task in it")
-    insert.add_argument("--from", dest="from_s", type=_natural, default=0, metavar="S")
-    insert.add_argument("--change-budget", type=_natural, default=0, metavar="N")
+    insert.add_argument("--at", type=_natural, metavar="S", help="the start that was offered")
+    cancel = _command(commands, "cancel", _cancel, "take one task out; nobody else moves")
+    _asked(cancel)
+    cancel.add_argument("task", metavar="TASK")
+    for each in (insert, cancel):
+        each.add_argument("--out-problem", metavar="PROBLEM", help="the problem as it is then")
     repair = _command(commands, "repair", _repair, "take a caregiver out of the day")
-    _files(repair, "PROBLEM", "PLAN")
+    _asked(repair, budget=None)
     repair.add_argument("--absent", required=True, metavar="ID")
-    repair.add_argument("--from", dest="from_s", type=_natural, default=0, metavar="S")
-    repair.add_argument("--change-budget", type=_natural, default=None, metavar="N")
-    repair.add_argument("--out", required=True, metavar="PLAN")
+    delay = _command(commands, "delay", _delay, "let a caregiver reach the next stop later")
+    _asked(delay, budget=None)
+    delay.add_argument("--caregiver", required=True, metavar="ID")
+    delay.add_argument("--late", dest="late_s", type=_natural, required=True, metavar="S")
+    for each in (insert, cancel, repair, delay):
+        each.add_argument("--out", required=True, metavar="PLAN")
+
+
+_NO_BUDGET = object()
+
+
+def _asked(parser: argparse.ArgumentParser, *, budget: object = _NO_BUDGET) -> None:
+    """Add what all questions to a running day take."""
+    _files(parser, "PROBLEM", "PLAN")
+    parser.add_argument(
+        "--from", dest="from_s", type=_natural, default=0, metavar="S",
+        help="now, in seconds since midnight: what began before stays",
+    )  # fmt: skip
+    if budget is not _NO_BUDGET:
+        parser.add_argument(
+            "--change-budget", type=_budget, default=budget, metavar="N",
+            help="so many other visits may change caregiver or move by more than 15 minutes; or any",
+        )  # fmt: skip
+
+
+def _budget(text: str) -> int | None:
+    return None if text == "any" else _natural(text)
 
 
 def _natural(text: str, least: int = 0) -> int:
@@ -259,39 +292,56 @@ def _explain(given: argparse.Namespace) -> int:
     return 0
 
 
-def _insert(given: argparse.Namespace) -> int:
-    from dispatch.live import insert
-
-    _warm_up()
-    answer = insert(
-        read_problem(given.problem),
-        read_plan(given.plan),
-        read_task(given.task),
-        change_budget=given.change_budget,
-        from_s=given.from_s,
-    )
-    write_plan(answer.plan, given.out)
-    if given.out_problem is not None:
-        write_problem(answer.problem, given.out_problem)
-    _plan_summary(answer.plan, given.out, **answer.to_json())
+def _offer(given: argparse.Namespace) -> int:
+    task = read_task(given.task)
+    for offer in _live_day(given).feasible_starts(task, change_budget=given.change_budget):
+        _summary(
+            from_s=offer.from_s,
+            to_s=offer.to_s,
+            cost=offer.cost,
+            caregivers=list(offer.caregivers),
+        )
     return 0
 
 
-def _repair(given: argparse.Namespace) -> int:
-    from dispatch.live import repair
+def _live_day(given: argparse.Namespace) -> LiveDay:
+    from dispatch.live import LiveDay
 
     _warm_up()
-    problem = read_problem(given.problem)
-    if given.absent not in problem.caregiver_index:
-        raise UnknownName("--absent", f"the problem has no caregiver {given.absent}")
-    answer = repair(
-        problem,
-        read_plan(given.plan),
-        absent=given.absent,
-        from_s=given.from_s,
-        change_budget=given.change_budget,
+    return LiveDay(read_problem(given.problem), read_plan(given.plan), now_s=given.from_s)
+
+
+def _insert(given: argparse.Namespace) -> int:
+    task = read_task(given.task)
+    return _answered(
+        given,
+        _live_day(given).insert(task, change_budget=given.change_budget, start_s=given.at),
     )
+
+
+def _cancel(given: argparse.Namespace) -> int:
+    return _answered(given, _live_day(given).cancel(given.task))
+
+
+def _repair(given: argparse.Namespace) -> int:
+    day = _live_day(given)
+    if given.absent not in day.problem.caregiver_index:
+        raise UnknownName("--absent", f"the problem has no caregiver {given.absent}")
+    return _answered(given, day.repair(given.absent, change_budget=given.change_budget))
+
+
+def _delay(given: argparse.Namespace) -> int:
+    day = _live_day(given)
+    if given.caregiver not in day.problem.caregiver_index:
+        raise UnknownName("--caregiver", f"the problem has no caregiver {given.caregiver}")
+    answer = day.delay(given.caregiver, given.late_s, change_budget=given.change_budget)
+    return _answered(given, answer)
+
+
+def _answered(given: argparse.Namespace, answer: Answer) -> int:
     write_plan(answer.plan, given.out)
+    if getattr(given, "out_problem", None) is not None:
+        write_problem(answer.problem, given.out_problem)
     _plan_summary(answer.plan, given.out, **answer.to_json())
     return 0
 

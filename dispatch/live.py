@@ -20,6 +20,7 @@ from dispatch.mending import Mender
 from dispatch.model import Problem, Task
 from dispatch.offers import Offer, all_options, carry_out, cheapest, offers_of, placements
 from dispatch.plan import Plan
+from dispatch.timing import ready_after
 
 __all__ = [
     "MOVED_S",
@@ -140,7 +141,7 @@ class LiveDay:
         else:
             if change_budget != 0 and start_s is None and caregivers is None:
                 Mender(board, self._board, {at}, change_budget, REPAIR_S).place([at])
-        return settle_answer(self._state.problem, self._state.plan, self._board, board, {at})
+        return self._settled(board, {at})
 
     def cancel(self, task_id: str) -> Answer:
         """Take the task out of the day and of the problem; nobody else moves."""
@@ -155,7 +156,7 @@ class LiveDay:
                 raise BadInput("task", f"the way without {task_id} takes longer than with it")
             board.put(day)
         board.drop_task(at)
-        return settle_answer(self._state.problem, self._state.plan, self._board, board, {at})
+        return self._settled(board, {at})
 
     def repair(
         self,
@@ -177,8 +178,10 @@ class LiveDay:
         board = self._board.copy()
         board.closed |= {who}
         day = board.days[who]
-        lost = [task for task in day.tasks() if not board.has_begun(day, day.row_of(task))]
-        return self._shed(board, day, lost, change_budget, seconds)
+        lost = _ahead(board, day)
+        return self._shed(
+            board, day, lost, Mender(board, self._board, set(lost), change_budget, seconds)
+        )
 
     def delay(
         self,
@@ -191,7 +194,8 @@ class LiveDay:
     ) -> Answer:
         """Let a caregiver reach the next stop *late_s* later than planned, and all that follows.
 
-        Visits that the delay makes impossible there go to others, as few as need be.
+        Visits that the delay makes impossible there go to others, as few as need be. The question
+        is about all that this caregiver has still to do; the budget bounds what changes beside.
         """
         if from_s is not None and from_s != self._board.now_s:
             return self.at(from_s).delay(
@@ -200,28 +204,33 @@ class LiveDay:
         if late_s < 0:
             raise BadInput("late_s", f"is {late_s}; give the seconds of delay, 0 or more")
         board = self._board.copy()
-        day = board.delayed(board.days[self._caregiver(caregiver)], late_s)
+        day = board.days[self._caregiver(caregiver)]
+        ready = ready_after(day, late_s) if late_s else None
+        if ready is not None:
+            board.ready[day.who] = ready
+        ahead = _ahead(board, day)
         moved = board.retimed(day, day.rows, slack=UNBOUND)
         if moved is not None:
             board.put(moved)
-            return settle_answer(self._state.problem, self._state.plan, self._board, board, set())
-        lost = Mender(board, self._board, set(), change_budget, seconds).too_much(day)
-        return self._shed(board, day, lost, change_budget, seconds)
+            return self._settled(board, ahead)
+        mender = Mender(board, self._board, set(ahead), change_budget, seconds)
+        lost = mender.too_much(day)
+        return self._shed(board, day, lost, mender)
 
     # --- the inside ------------------------------------------------------------------------------
 
-    def _shed(
-        self, board: Board, day: Day, lost: list[int], change_budget: int | None, seconds: float
-    ) -> Answer:
-        """Take visits off *day* and give them to others."""
+    def _shed(self, board: Board, day: Day, lost: list[int], mender: Mender) -> Answer:
+        """Take visits off *day* and give them to others; the question was about the mender's own."""
         kept = board.without(day, lost, slack=UNBOUND)
         if kept is None:
             raise BadInput("", "the way without these visits takes longer than with them")
         board.put(kept)
-        mender = Mender(board, self._board, set(lost), change_budget, seconds)
         mender.complete_crews(lost)
-        mender.place([task for task in lost if not mender.is_served(task)])
-        return settle_answer(self._state.problem, self._state.plan, self._board, board, set(lost))
+        mender.place([task for task in lost if not board.is_served(task)])
+        return self._settled(board, mender.own)
+
+    def _settled(self, board: Board, subjects: Iterable[int]) -> Answer:
+        return settle_answer(self._state.problem, self._state.plan, self._board, board, subjects)
 
     def _with(self, task: Task) -> tuple[Board, int]:
         """Return a board that has *task*, unserved, and its position."""
@@ -245,6 +254,11 @@ class LiveDay:
         if name not in self.problem.caregiver_index:
             raise UnknownName("caregiver", f"the problem has no caregiver {name}")
         return self.problem.caregiver_index[name]
+
+
+def _ahead(board: Board, day: Day) -> list[int]:
+    """Return the visits of a day that have not begun."""
+    return [task for task in day.tasks() if not board.has_begun(day, day.row_of(task))]
 
 
 def _check_places(problem: Problem, task: Task) -> None:

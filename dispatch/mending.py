@@ -1,9 +1,10 @@
 """Find room for visits that lost their caregiver, with as little change to others as there can be.
 
-Three steps, each only for what the step before could not place: into the days as they are, other
-visits moving at most `MOVED_S`; with other visits moving as far as they may; with another visit
-handed over to make room, and another one for that. Every change but those of the visits asked for
-is counted against the budget.
+Five steps, each only for what the step before could not place: into the days as they are, other
+visits moving at most `MOVED_S`; with other visits moving as far as they may; with one other visit
+handed over to make room; with the people around planned anew (`dispatch.reseat`); with a visit of
+lower priority giving way. Every change but those of the visits asked for is counted against the
+budget.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import time
 from collections.abc import Iterable, Sequence
 from itertools import combinations
 
-from dispatch import chain
 from dispatch.board import MOVED_S, UNBOUND, Board, Day
 from dispatch.offers import Placement, all_options, carry_out, cheapest, placements
 from dispatch.reseat import replanned
@@ -41,10 +41,6 @@ class Mender:
         self.until = begun + seconds
         self.handing_over_until = begun + _HANDING_OVER * seconds
 
-    def is_served(self, task: int) -> bool:
-        """Return whether the visit has its whole crew."""
-        return len(self.board.crews.get(task, ())) == self.board.tasks[task].crew
-
     # --- all that is to be placed ----------------------------------------------------------------
 
     def place(self, tasks: Sequence[int]) -> list[int]:
@@ -52,7 +48,7 @@ class Mender:
         left = self._by_regret(list(tasks), MOVED_S)
         if left and self.budget > 0:
             left = self._by_regret(left, UNBOUND)
-        left = [task for task in self._hardest_first(left) if not self._make_room(task, 1)]
+        left = [task for task in self._hardest_first(left) if not self._make_room(task)]
         left = self._replanned(left)
         return [task for task in self._hardest_first(left) if not self._oust(task)]
 
@@ -133,23 +129,21 @@ class Mender:
     def _out_of_time(self) -> bool:
         return time.monotonic() > self.handing_over_until
 
-    def _make_room(self, task: int, depth: int, barred: frozenset[int] = frozenset()) -> bool:
-        """Hand another visit over to somebody else so that this one fits; ``depth`` in a row."""
+    def _make_room(self, task: int) -> bool:
+        """Hand one other visit over to somebody else so that this one fits."""
         if self.board.tasks[task].crew > 1 or self.changes() >= self.budget or self._out_of_time():
             return False
         base = self.board
         found: list[tuple[int, Board]] = []
         for who in base.candidates(base.tasks[task]):
-            for other in self._movable(who, barred | {task}):
+            for other in self._movable(who, task):
                 if self._out_of_time():
                     break
                 attempt = self._instead(base, task, who, other)
                 if attempt is None:
                     continue
                 self.board = attempt
-                if self._settle_ousted(other, depth, barred | {task}) and (
-                    self.changes() <= self.budget
-                ):
+                if self._is_settled(other) and self.changes() <= self.budget:
                     found.append((_cost(self.board), self.board))
                 self.board = base
             if len(found) >= _COMPARED or self._out_of_time():
@@ -159,13 +153,13 @@ class Mender:
         base.take_over(min(found, key=lambda each: each[0])[1])
         return True
 
-    def _movable(self, who: int, barred: frozenset[int]) -> list[int]:
+    def _movable(self, who: int, instead_of: int) -> list[int]:
         """Return the visits of a day that somebody else could be asked for."""
         day = self.board.days[who]
         found = []
         for task in day.tasks():
             asked = self.board.tasks[task]
-            if task in barred or asked.crew > 1 or self.board.has_begun(day, day.row_of(task)):
+            if task == instead_of or asked.crew > 1 or self.board.has_begun(day, day.row_of(task)):
                 continue
             if asked.fixed is None or not asked.fixed.caregivers:
                 found.append(task)
@@ -187,11 +181,10 @@ class Mender:
         attempt.put(made[0])
         return attempt
 
-    def _settle_ousted(self, task: int, depth: int, barred: frozenset[int]) -> bool:
+    def _is_settled(self, task: int) -> bool:
+        """Give the visit to whom it costs least, where anybody has room."""
         placement = cheapest(self.board, task, all_options(self.board, task))
-        if placement is not None and self._try(task, placement, MOVED_S):
-            return True
-        return depth > 1 and self._make_room(task, depth - 1, barred)
+        return placement is not None and self._try(task, placement, MOVED_S)
 
     def _oust(self, task: int) -> bool:
         """Let a visit of lower priority give way; it is then left out."""
@@ -199,7 +192,7 @@ class Mender:
             return False
         found: list[tuple[int, int, Board]] = []
         for who in self.board.candidates(self.board.tasks[task]):
-            for other in self._movable(who, frozenset({task})):
+            for other in self._movable(who, task):
                 rank = self.board.tasks[other].priority
                 if rank >= self.board.tasks[task].priority:
                     continue
@@ -261,7 +254,7 @@ class Mender:
 
         Of equally few those of the lowest priority, then those that others take over cheapest.
         """
-        movable = [task for task in day.tasks() if not self.board.has_begun(day, day.row_of(task))]
+        movable = [task for task in day.tasks() if task in self.own]
         for count in range(1, len(movable) + 1):
             # Beyond three the combinations are too many to weigh; the last visits go first.
             groups = combinations(movable, count) if count <= 3 else [movable[-count:]]
@@ -306,6 +299,3 @@ def changed_visits(before: Board, after: Board) -> set[int]:
         changed |= was.keys() ^ now.keys()
         changed |= {t for t in was.keys() & now.keys() if abs(was[t] - now[t]) > MOVED_S}
     return changed
-
-
-__all__ = ["Mender", "chain", "changed_visits"]

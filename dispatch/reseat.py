@@ -8,18 +8,23 @@ changes hands.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from dispatch import chain
-from dispatch.board import BEGUN, UNBOUND, Board, Day
-from dispatch.chain import HOME, LEAVE, LOAD, REST, VISIT
+from dispatch.board import UNBOUND, Board, Day
+from dispatch.chain import BEGUN, HOME, LEAVE, LOAD, REST, VISIT
 from dispatch.cost import totals_of
+from dispatch.days import read_days
 from dispatch.model import Caregiver, Fixed, Problem, Rest, Task, Weights
 from dispatch.plan import Engine, Plan, Route, Stop
 from dispatch.planner import solve
+from dispatch.touched import violations_of
+
+logger = logging.getLogger(__name__)
 
 # People around: enough for chains of three, few enough to be searched in a blink.
 _PEOPLE = 40
@@ -30,10 +35,14 @@ _LEFT_OUT = 10_000_000
 
 @dataclass(frozen=True, slots=True)
 class _Rest:
-    """What is left of a day from now on: the caregiver, where they are, and the stops to come."""
+    """What is left of a day from now on: the caregiver, where they are, and the stops to come.
+
+    ``anchor`` stands for where somebody on the way is, in the route of shift ``out``.
+    """
 
     caregiver: Caregiver
     anchor: Task | None
+    out: int | None
     routes: tuple[Route, ...]
 
 
@@ -57,7 +66,17 @@ def replanned(board: Board, before: Board, lost: Sequence[int], *, seconds: floa
     found = solve(small, seconds=min(seconds, enough), workers=1, start=start)
     if found.totals.by_term.unassigned >= start.totals.by_term.unassigned:
         return None
-    return _adopt(board, before, ahead, found.routes)
+    changed = _adopt(board, before, ahead, found.routes)
+    return changed if changed is not None and _holds(board, changed) else None
+
+
+def _holds(board: Board, changed: Board) -> bool:
+    """Return whether the checker agrees; that it does is what we expect."""
+    touched = [who for who in range(len(board.days)) if changed.days[who] is not board.days[who]]
+    violations = violations_of(changed, touched)
+    if violations:
+        logger.error("replanned_with_violations", extra={"first": str(violations[0])})
+    return not violations
 
 
 def _around(board: Board, lost: Iterable[int]) -> list[int]:
@@ -80,29 +99,30 @@ def _around(board: Board, lost: Iterable[int]) -> list[int]:
 
 def _from_now(board: Board, day: Day) -> _Rest | None:
     """Return what is left of a day; None where what has begun cannot be told apart from the rest."""
-    caregiver, now = board.people[day.who], board.now_s
+    caregiver, now, soonest = board.people[day.who], board.now_s, board.now_of(day.who)
     begun = int((day.rows[:, chain.PIN] == BEGUN).sum())
     if not begun:
-        shifts = tuple((max(a, min(now, b)), b) for a, b in caregiver.shifts)
-        return _Rest(replace(caregiver, shifts=shifts), None, day.routes)
+        shifts = tuple((max(a, min(soonest, b)), b) for a, b in caregiver.shifts)
+        return _Rest(replace(caregiver, shifts=shifts), None, None, day.routes)
     rows, last = day.rows[:begun], begun - 1
     if _is_loaded(board, day, begun):
         return None
-    out = day.rows[last, chain.KIND] != HOME
+    is_out = day.rows[last, chain.KIND] != HOME
     shift = int(rows[rows[:, chain.KIND] == LEAVE, chain.SHIFT][-1])
-    free = max(now, int(day.times[last] + day.rows[last, chain.LASTS]))
+    free = max(soonest, int(day.times[last] + day.rows[last, chain.LASTS]))
     rest = _rest_to_come(board, day, begun, free)
     if rest is False:
         return None
-    anchor = _anchor(caregiver, shift, int(day.rows[last, chain.PLACE]), free) if out else None
+    anchor = _anchor(caregiver, shift, int(day.rows[last, chain.PLACE]), free) if is_out else None
     shifts = tuple(
-        (a, a) if number < shift or (number == shift and not out)
+        (a, a) if number < shift or (number == shift and not is_out)
         else (a, b) if number == shift
-        else (max(a, min(now, b)), b)
+        else (max(a, min(soonest, b)), b)
         for number, (a, b) in enumerate(caregiver.shifts)
     )  # fmt: skip
     person = replace(caregiver, shifts=shifts, rest=rest, max_work_s=_work_left(board, day, begun))
-    return _Rest(person, anchor, _routes_to_come(day, now, anchor))
+    out = shift if is_out else None
+    return _Rest(person, anchor, out, _routes_to_come(day, now, anchor, out))
 
 
 def _is_loaded(board: Board, day: Day, begun: int) -> bool:
@@ -162,14 +182,14 @@ def _work_left(board: Board, day: Day, begun: int) -> int | None:
     return max(0, limit - done + int(day.own[0, last]))
 
 
-def _routes_to_come(day: Day, now: int, anchor: Task | None) -> tuple[Route, ...]:
+def _routes_to_come(day: Day, now: int, anchor: Task | None, out: int | None) -> tuple[Route, ...]:
     """Return the routes without what has begun, the anchor in its place."""
     found = []
     for route in day.routes:
-        if route.return_s < now:
+        if route.return_s < now and route.shift != out:
             continue
         ahead = tuple(stop for stop in route.stops if stop.start_s >= now)
-        if route.depart_s < now and anchor is not None:
+        if route.shift == out and anchor is not None:
             at = anchor.windows[0][0]
             stop = Stop("task", anchor.place, at, at, at, task=anchor.id)
             ahead = (stop, *ahead)
@@ -239,8 +259,8 @@ def _adopt(
             return None
         if _kept(board, old.routes) == _kept(board, routes):
             continue
-        day = changed.day_of(who, routes)
-        day = changed.retimed(day, _wanted_rows(board, before, day), slack=UNBOUND)
+        day = read_days(changed, [who], [routes])[0]
+        day = changed.retimed(day, _wanted_rows(board, before, old, day), slack=UNBOUND)
         if day is None:
             return None
         changed.put(day)
@@ -271,7 +291,7 @@ def _joined(board: Board, old: Day, left: _Rest, found: Sequence[Route]) -> list
         begun = tuple(stop for stop in route.stops if stop.start_s < now)
         if route.depart_s >= now:
             continue
-        if route.return_s < now:
+        if route.shift != left.out:
             routes.append(route)
             continue
         found_route = fresh.pop(route.shift, None)
@@ -294,9 +314,14 @@ def _joined(board: Board, old: Day, left: _Rest, found: Sequence[Route]) -> list
     return sorted(routes, key=lambda route: route.shift)
 
 
-def _wanted_rows(board: Board, before: Board, day: Day) -> np.ndarray:
-    """Return the rows of the day with the times that clients know, and none earlier than now."""
+def _wanted_rows(board: Board, before: Board, old: Day, day: Day) -> np.ndarray:
+    """Return the rows of the day with the times that clients know, and none earlier than now.
+
+    Who is on the way to the same visit as on *old* goes on; to another the way begins now.
+    """
     rows = day.rows.copy()
+    soonest = board.now_of(day.who)
+    first = next((int(r[chain.TASK]) for r in old.rows if r[chain.PIN] != BEGUN), -1)
     for k in range(len(rows)):
         if rows[k, chain.PIN] == BEGUN:
             continue
@@ -307,5 +332,6 @@ def _wanted_rows(board: Board, before: Board, day: Day) -> np.ndarray:
         if k and rows[k - 1, chain.PIN] == BEGUN and rows[k, chain.KIND] not in (LEAVE, REST):
             free = int(rows[k - 1, chain.OLD] + rows[k - 1, chain.LASTS])
             way = int(day.own[rows[k - 1, chain.SLOT], rows[k, chain.SLOT]])
-            rows[k, chain.SOONEST_AT] = max(free, board.now_s) + way
+            goes_on = rows[k, chain.KIND] == VISIT and task == first
+            rows[k, chain.SOONEST_AT] = way + (free if goes_on else max(free, soonest))
     return rows

@@ -12,7 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from dispatch import check, read_plan, read_problem, task_to_json, write_plan, write_problem
+from dispatch import (
+    check,
+    read_plan,
+    read_problem,
+    solve,
+    task_to_json,
+    write_plan,
+    write_problem,
+)
 from dispatch.__main__ import main
 from dispatch.city import generate
 from tests.dispatch.exhaustive import cheapest, plan_of, random_problem
@@ -73,7 +81,13 @@ def test_check_prints_one_violation_a_line(files, tmp_path, capsys):
         ["explain", "{problem}", "{plan}", "t99"],
         ["insert", "{problem}", "{plan}", "{bad}", "--out", "{out}"],
         ["insert", "{problem}", "{plan}", "{nowhere}", "--out", "{out}"],
+        ["offer", "{problem}", "{plan}", "{bad}"],
+        ["cancel", "{problem}", "{plan}", "t99", "--out", "{out}"],
+        ["delay", "{problem}", "{plan}", "--caregiver", "c99", "--late", "5", "--out", "{out}"],
         ["repair", "{problem}", "{plan}", "--absent", "c99", "--out", "{out}"],
+        ["bench", "live", "{problem}"],
+        ["bench", "live", "{bad}", "{plan}"],
+        ["bench", "live", "--events", "0"],
         ["bound", "{bad}", "{plan}"],
         ["city", "--orders", "5000000", "--out", "{out}"],
         ["check", "{nowhere}", "{plan}"],
@@ -157,6 +171,62 @@ def test_repair_takes_a_caregiver_out_and_lists_every_change(files, tmp_path, ca
     assert {change["task"] for change in summary["changes"]} == {"x1"}
     assert main(["check", files[0], out]) == 0
     assert all(route.caregiver != "c2" for route in read_plan(out).routes)
+
+
+def test_every_offer_of_the_command_line_can_be_taken(files, tmp_path, capsys):
+    task = {"id": "new", "place": 3, "service_s": 600, "windows": [[50000, 60000]]}
+    (tmp_path / "task.json").write_text(json.dumps(task))
+    asked = str(tmp_path / "task.json")
+    assert main(["offer", *files, asked]) == 0
+    offers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert offers
+    out, bigger = str(tmp_path / "out.json"), str(tmp_path / "bigger.json")
+    for offer in (offers[0], offers[-1]):
+        arguments = ["insert", *files, asked, "--at", str(offer["to_s"]), "--out", out]
+        assert main([*arguments, "--out-problem", bigger]) == 0
+        change = last_line(capsys)["changes"][0]
+        assert change["to"] == {"caregivers": offer["caregivers"], "start_s": offer["to_s"]}
+        assert main(["check", bigger, out]) == 0
+
+
+def test_a_cancelled_visit_is_gone_from_plan_and_problem_and_is_not_called_lost(
+    files, tmp_path, capsys
+):
+    out, smaller = str(tmp_path / "out.json"), str(tmp_path / "smaller.json")
+    assert main(["cancel", *files, "x1", "--out", out, "--out-problem", smaller]) == 0
+    summary = last_line(capsys)
+    assert summary["lost"] == []
+    assert [change["to"]["caregivers"] for change in summary["changes"]] == [[]]
+    assert "x1" not in read_problem(smaller).task_index
+    assert main(["check", smaller, out]) == 0
+
+
+def test_who_is_late_comes_later_and_the_plan_keeps_every_rule(files, tmp_path, capsys):
+    out = str(tmp_path / "out.json")
+    # c2 has left for x1 at 42,600 and would be there at 43,200.
+    late = ["--caregiver", "c2", "--late", "600", "--from", "42700"]
+    assert main(["delay", *files, *late, "--out", out]) == 0
+    (change,) = last_line(capsys)["changes"]
+    assert change["task"] == "x1"
+    assert change["to"]["start_s"] in (None, 43_800)
+    assert main(["check", files[0], out]) == 0
+
+
+@pytest.mark.parametrize("budget", ["0", "1", "any"])
+def test_repair_changes_no_more_than_its_budget(tmp_path, capsys, budget):
+    problem = generate(orders=120, seed=3).problem()
+    write_problem(problem, tmp_path / "problem.json")
+    write_plan(solve(problem, iterations=20_000), tmp_path / "plan.json")
+    names = [str(tmp_path / "problem.json"), str(tmp_path / "plan.json")]
+    plan, out = read_plan(names[1]), str(tmp_path / "out.json")
+    busiest = max(plan.routes, key=lambda route: len(route.stops)).caregiver
+    command = ["repair", *names, "--absent", busiest, "--change-budget", budget, "--out", out]
+    assert main(command) == 0
+    summary = last_line(capsys)
+    if budget != "any":
+        assert summary["others_changed"] <= int(budget)
+    assert main(["check", names[0], out]) == 0
+    assert all(route.caregiver != busiest for route in read_plan(out).routes)
 
 
 def test_city_writes_the_same_day_for_the_same_seed(tmp_path):

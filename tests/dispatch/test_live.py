@@ -25,6 +25,7 @@ from dispatch import (
 from dispatch.board import MOVED_S
 from dispatch.cost import totals_of
 from dispatch.live import LiveDay
+from dispatch.travel import Travel
 from tests.dispatch.exhaustive import cheapest, plan_of, random_problem
 
 SEEDS = range(40)
@@ -166,6 +167,37 @@ def test_who_is_late_comes_no_earlier_and_what_began_stays(seed, late_s):
         assert {name: visits(answer.plan)[name] for name in begun} == begun
         if late_s == 0:
             assert answer.changes == ()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("late_s", [600, 5400])
+def test_nobody_who_is_late_is_sent_anywhere_sooner_than_they_can_be_there(seed, late_s):
+    problem, plan = planned(seed)
+    travel = Travel.of(problem)
+    for route in plan.routes:
+        moment = route.stops[0].start_s + 1
+        answer = delay(problem, plan, caregiver=route.caregiver, late_s=late_s, from_s=moment)
+        for now in answer.plan.routes:
+            if (now.caregiver, now.shift) != (route.caregiver, route.shift):
+                continue
+            begun = [stop for stop in route.stops if stop.start_s < moment]
+            ahead = [stop for stop in now.stops if stop.start_s >= moment]
+            # The first step after what had begun; a rest may be taken where one is.
+            if begun and ahead and ahead[0].kind != "rest":
+                way = travel.between(begun[-1].place, ahead[0].place)
+                assert ahead[0].start_s >= begun[-1].end_s + late_s + way
+
+
+def test_who_is_too_late_for_a_visit_is_not_given_it_back_at_its_old_time():
+    first = Task("first", 1, 600, ((36_000, 36_000),), forbidden=frozenset({"c2"}))
+    second = Task("second", 2, 600, ((37_200, 37_500),), forbidden=frozenset({"c2"}))
+    problem = line(first, second)
+    plan = plan_of(problem, cheapest(problem)[1])
+    kept = delay(problem, plan, caregiver="c1", late_s=300, from_s=36_001)
+    assert visits(kept.plan)["second"][1] == 37_500
+    assert kept.lost == ()
+    answer = delay(problem, plan, caregiver="c1", late_s=301, from_s=36_001)
+    assert answer.lost == ("second",)
 
 
 def line(*tasks: Task, people: int = 1, **more) -> Problem:
