@@ -8,8 +8,10 @@ rules aside one at a time. For one left out: the reason, the counts and changes 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
 
 from dispatch import chain
 from dispatch.board import UNBOUND, Board, Options
@@ -48,6 +50,14 @@ class Difference:
         """The sum of the terms."""
         return self.travel + self.unpreferred + self.vendor_share
 
+    def __sub__(self, other: Difference) -> Difference:
+        """Return what this costs more than *other*, term by term."""
+        return Difference(
+            self.travel - other.travel,
+            self.unpreferred - other.unpreferred,
+            self.vendor_share - other.vendor_share,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
@@ -68,9 +78,11 @@ class Alternative:
 class Explanation:
     """The answer to "why?" for one task.
 
-    Served: ``caregivers``, ``start_s``, what the visit adds to the plan (``added``) and
-    ``alternatives``, cheapest first, those who cannot come after them, nearest first. Left out:
-    ``unassigned``. ``counts`` are the caregivers left after each filter, in the ladder's order.
+    Served: ``caregivers``, ``start_s`` and what the visit adds to the plan (``added``). Left out:
+    ``unassigned``, and what serving it is ``worth``. ``alternatives``: who else could come,
+    cheapest first, with what that costs more than the plan has it (left out: than not coming), then
+    who cannot, nearest first. ``counts`` are the caregivers left after each filter, in the ladder's
+    order.
     """
 
     task: Task
@@ -80,6 +92,7 @@ class Explanation:
     counts: tuple[tuple[str, int], ...]
     alternatives: tuple[Alternative, ...]
     unassigned: Unassigned | None
+    worth: int = 0
 
     def words(self, *, language: Language = "en", audience: Audience = "auditor") -> str:
         """Return sentences for an elder, a vendor or an auditor, in English or Chinese."""
@@ -129,6 +142,11 @@ def explain(problem: Problem, plan: Plan, task_id: str, *, most: int = 5) -> Exp
     return _Explainer(problem, plan, problem.task_index[task_id], most).run()
 
 
+_NOTHING = Difference(0, 0, 0)
+# More than any way costs.
+_DRAW = 1 << 50
+
+
 class _Explainer:
     def __init__(self, problem: Problem, plan: Plan, at: int, most: int) -> None:
         self.problem, self.at, self.most = problem, at, most
@@ -142,18 +160,27 @@ class _Explainer:
         crew = self.board.crews.get(self.at, ())
         if not crew:
             reason = left_out(self.board, [self.task], seconds=None)[0]
-            others = self._who_cannot(self.board, frozenset(), {})
-            return Explanation(self.task, (), None, None, self.counts, others, reason)
+            others = self._others(self.board, frozenset(), _NOTHING)
+            worth = self.problem.weights.unassigned * self.task.priority
+            return Explanation(self.task, (), None, None, self.counts, others, reason, worth)
         start = self.board.days[crew[0]].start_of(self.at)
         bare = self._without(crew)
         saved = sum(self.board.days[w].travel - bare.days[w].travel for w in crew)
         now = self._difference(bare, crew, saved)
-        options = bare.options(self.at, self.candidates)
-        others = self._who_can(bare, options, frozenset(crew), now)
-        fitting = set(options.who.tolist())
-        cannot = self._who_cannot(bare, frozenset(crew), dict.fromkeys(fitting, True))
+        others = self._others(bare, frozenset(crew), now)
         names = tuple(sorted(self.board.people[who].id for who in crew))
-        return Explanation(self.task, names, start, now, self.counts, (*others, *cannot), None)
+        return Explanation(self.task, names, start, now, self.counts, others, None)
+
+    def _others(
+        self, bare: Board, crew: frozenset[int], now: Difference
+    ) -> tuple[Alternative, ...]:
+        """Return who else could come, against what the visit adds now, then who could not."""
+        options = bare.options(self.at, self.candidates)
+        can = self._who_can(bare, options, crew, now)
+        able = crew.union(*can)
+        cannot = self._who_cannot(bare, able, set(options.who.tolist()))
+        cheapest_first = sorted(can.values(), key=lambda each: each.added.total)
+        return (*cheapest_first[: self.most], *cannot)
 
     def _without(self, crew: Sequence[int]) -> Board:
         """Return the day without the visit; where a detour is shorter, with its times as free."""
@@ -175,55 +202,45 @@ class _Explainer:
 
     def _who_can(
         self, bare: Board, options: Options, crew: frozenset[int], now: Difference
-    ) -> tuple[Alternative, ...]:
+    ) -> dict[frozenset[int], Alternative]:
+        """Return for everybody who could come, alone or in a crew, the cheapest way in which."""
         found: dict[frozenset[int], Alternative] = {}
-        for way in placements(bare, self.at, options):
-            members = frozenset(who for who, _ in way.members)
-            if members == crew or members in found:
-                continue
-            travel = sum(int(option[chain.TRAVEL]) for _, option in way.members)
-            then = self._difference(bare, sorted(members), travel)
-            more = Difference(
-                then.travel - now.travel,
-                then.unpreferred - now.unpreferred,
-                then.vendor_share - now.vendor_share,
-            )
-            names = tuple(sorted(bare.people[who].id for who in members))
-            found[members] = Alternative(names, way.start_s, more, None)
-        # A segment shows its cheapest crew only; single caregivers are each looked up for themselves.
-        if self.task.crew == 1:
-            for who in dict.fromkeys(options.who.tolist()):
-                if frozenset((who,)) not in found and who not in crew:
-                    found[frozenset((who,))] = self._alone(bare, options, who, now)
-        return tuple(sorted(found.values(), key=lambda each: each.added.total)[: self.most])
-
-    def _alone(self, bare: Board, options: Options, who: int, now: Difference) -> Alternative:
-        own = [k for k in range(len(options)) if options.who[k] == who]
-        best = min(own, key=lambda k: (int(options.cost[k]), int(options.first[k])))
-        then = self._difference(bare, [who], int(options.rows[best, chain.TRAVEL]))
-        more = Difference(
-            then.travel - now.travel,
-            then.unpreferred - now.unpreferred,
-            then.vendor_share - now.vendor_share,
-        )
-        return Alternative((bare.people[who].id,), int(options.first[best]), more, None)
+        for who in dict.fromkeys(options.who.tolist()):
+            # Where this one is much cheaper than all others, the cheapest crew is one with them.
+            drawn = replace(options, cost=options.cost - _DRAW * (options.who == who))
+            for way in placements(bare, self.at, drawn):
+                members = frozenset(each for each, _ in way.members)
+                if who not in members or members == crew:
+                    continue
+                travel = sum(int(option[chain.TRAVEL]) for _, option in way.members)
+                more = self._difference(bare, sorted(members), travel) - now
+                names = tuple(sorted(bare.people[each].id for each in members))
+                found.setdefault(members, Alternative(names, way.start_s, more, None))
+                break
+        return found
 
     def _who_cannot(
-        self, bare: Board, crew: frozenset[int], fitting: dict[int, bool]
+        self, bare: Board, able: frozenset[int], fitting: set[int]
     ) -> tuple[Alternative, ...]:
-        """Return the usual caregivers first, then the nearest, each with the rule that binds."""
+        """Return the usual caregivers, candidates, then the nearest, with the rule that binds."""
         index = self.problem.caregiver_index
         usual = [index[name] for name in sorted(self.task.preferred) if name in index]
-        asked = list(dict.fromkeys([*usual, *self.candidates]))
         found = []
-        for who in asked:
-            if who in crew or (who in fitting and self.task.crew == 1):
+        for who in dict.fromkeys([*usual, *self.candidates, *self._nearest(bare)]):
+            if who in able:
                 continue
             if len(found) >= max(self.most, len(usual)):
                 break
             rule = self._binding(bare, who, who in fitting)
             found.append(Alternative((bare.people[who].id,), None, None, rule))
         return tuple(found)
+
+    def _nearest(self, bare: Board) -> list[int]:
+        """Return who has the skills, the nearest first; as many as are shown."""
+        skilled = [at for at, one in enumerate(bare.people) if self.task.skills <= one.skills]
+        bases = np.array([bare.people[who].base for who in skilled], dtype=np.int64)
+        go = bare.travel.pairs(bases, np.full(len(bases), self.task.place))
+        return [skilled[at] for at in np.argsort(go, kind="stable")[: 2 * self.most]]
 
     def _binding(self, bare: Board, who: int, fits_alone: bool) -> str:
         """Return the rule without which *who* could take the visit, or part in it."""

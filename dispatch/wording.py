@@ -48,6 +48,14 @@ _REASON = {
     "load_too_late": ("what is to be brought comes too late", "要送的东西来不及"),
     "no_room": ("everybody suitable is busy then", "合适的护理员在该时间都已排满"),
 }
+_TOO_DEAR = (
+    "somebody could come, but only at a cost beyond what is set for it",
+    "有人可以前往，但代价超过了设定的上限",
+)
+_NOT_YET = (
+    "somebody could come; it has not been put into the plan yet",
+    "有人可以前往，只是还没有排入计划",
+)
 _FILTER = {
     "skill": ("have the skills", "具备技能"),
     "allowed": ("may go", "未被排除"),
@@ -207,7 +215,7 @@ def _counts(counts: tuple[tuple[str, int], ...], language: Language) -> str:
 def _left_out(
     why: Explanation, left: Unassigned, language: Language, audience: Audience
 ) -> list[str]:
-    english, chinese = _REASON[left.reason]
+    english, chinese = _reason(why, left)
     opening = ("We could not arrange this visit", "很抱歉，这次上门没有安排成")
     if audience != "elder":
         opening = (
@@ -241,8 +249,20 @@ def _left_out(
                 "以上每项调整均已在本计划上单独试算。",
             )
         )
-    lines += [_refusal(each, language) for each in why.alternatives if audience == "auditor"]
+    if audience == "auditor":
+        lines += [
+            _alternative(each, language) if each.binding is None else _refusal(each, language)
+            for each in why.alternatives
+        ]
     return lines
+
+
+def _reason(why: Explanation, left: Unassigned) -> tuple[str, str]:
+    """Return why it is left out; not that all are busy where somebody could come after all."""
+    can = [each.added.total for each in why.alternatives if each.added is not None]
+    if left.reason == "no_room" and can:
+        return _TOO_DEAR if min(can) >= why.worth else _NOT_YET
+    return _REASON[left.reason]
 
 
 def _help(each: WouldHelp, language: Language) -> str:

@@ -16,9 +16,11 @@ from dispatch import (
     Rest,
     Task,
     UnknownName,
+    Weights,
     check,
     insert,
     problem_sha256,
+    solve,
 )
 from dispatch.cost import totals_of
 from dispatch.explain import explain
@@ -185,6 +187,47 @@ def test_words_for_a_visit_left_out_say_what_would_help():
     auditor = why.words(language="zh", audience="auditor")
     assert "任务t未派（outside_all_shifts）" in auditor
     assert "以上每项调整均已在本计划上单独试算。" in auditor
+
+
+def test_nobody_who_could_be_one_of_a_crew_is_said_to_have_nobody_to_go_with():
+    task = visit(crew=2)
+    people = tuple(person(f"c{k}", base=0 if k < 3 else 1) for k in range(1, 6))
+    problem = Problem(Places(seconds=SECONDS), people, (task,), circle_s=1800)
+    plan = solve(problem, iterations=200)
+    why = explain(problem, plan, "t")
+    assert all(each.binding is None for each in why.alternatives)
+    named = {name for each in why.alternatives for name in each.caregivers}
+    assert named | set(why.caregivers) == {"c1", "c2", "c3", "c4", "c5"}
+
+
+def test_the_nearest_who_fail_a_filter_are_named_with_it():
+    task = visit(vendors=frozenset({"v1"}), forbidden=frozenset({"c2"}))
+    people = (person("c1"), person("c2"), person("c3", vendor="v2"))
+    problem, plan = served_by("c1", task, *people)
+    assert binding(problem, plan) == {"c2": "forbidden", "c3": "vendor"}
+
+
+@pytest.mark.parametrize(
+    ("unassigned", "words"),
+    [(100_000, "not been put into the plan yet"), (10, "beyond what is set")],
+)
+def test_nobody_is_called_busy_who_could_come(unassigned, words):
+    weights = Weights(unassigned=unassigned)
+    problem = Problem(
+        Places(seconds=SECONDS),
+        (person("c1"), person("c2", max_work_s=100)),
+        (visit(preferred=frozenset({"c2"})),),
+        circle_s=1800,
+        weights=weights,
+    )
+    why = explain(problem, plan_of(problem, []), "t")
+    can, cannot = why.alternatives
+    assert (can.caregivers, can.binding, can.added.travel) == (("c1",), None, 2400)
+    assert (cannot.caregivers, cannot.binding) == (("c2",), "work")
+    auditor = why.words(language="en", audience="auditor")
+    assert words in auditor
+    assert "c1 could come at" in auditor
+    assert "busy" not in auditor
 
 
 def test_facts_as_json_name_everything():
