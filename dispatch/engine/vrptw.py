@@ -28,7 +28,7 @@ FIRST, LAST, LOAD, SIZE, R_STEP = range(5)
 # in use, routes that may be used.
 ABSENT, ROWS, ROUTES, NOW, USED, FLEET, EXCESS = range(7)
 # Entries of ``tuning``.
-REMOVED, STRING, ENDS, BLINK = range(4)
+REMOVED, STRING, ENDS, BLINK, FAR_ENDS = range(5)
 
 NEVER = 1 << 60
 
@@ -247,10 +247,13 @@ def over(load, q, capacity, price):
 
 
 @compiled
-def find_place(dist, facts, near, fits, capacity, rows, routes, now, state, blink, c, best, price):
+def find_place(
+    dist, facts, near, fits, capacity, rows, routes, now, state, blink, far_ends, c, best, price
+):  # fmt: skip
     """Return (more distance, predecessor, successor, route) of the best place below ``best``.
 
-    The route is -1 where there is none.
+    The route is -1 where there is none. ``far_ends`` is how often the ends of routes that are not
+    near ``c`` are tried although a place is found already.
     """
     q = capacity - facts[c, DEMAND]
     ready = facts[c, READY]
@@ -296,13 +299,21 @@ def find_place(dist, facts, near, fits, capacity, rows, routes, now, state, blin
                     found_b = k
                     found_v = v
     base = dist[c, 0]
+    if 2 * base < best:
+        for v in range(now[FLEET]):
+            if routes[v, SIZE] == 0:
+                best = np.int64(2 * base)
+                found_a = 0
+                found_b = 0
+                found_v = v
+                break
+    # Ends of routes near the customer were seen above; those far away seldom are the best.
+    if found_v >= 0 and draw(state) >= far_ends:
+        return best, found_a, found_b, found_v
     early = max(ready, rows[0, DEPART] + base)
     back = min(due, rows[0, LATEST] - base - service)
-    empty = -1
     for v in range(now[FLEET]):
         if routes[v, SIZE] == 0:
-            if empty < 0:
-                empty = v
             continue
         more = np.int64(0)
         if routes[v, LOAD] > q:
@@ -310,26 +321,24 @@ def find_place(dist, facts, near, fits, capacity, rows, routes, now, state, blin
             if more >= best:
                 continue
         k = routes[v, FIRST]
-        d = dist[c, k]
-        extra = base + d - rows[k, D_PREV] + more
-        if extra < best and early + service + d <= rows[k, LATEST] and draw(state) >= blink:
-            best = np.int64(extra)
-            found_a = 0
-            found_b = k
-            found_v = v
+        # A triangle's side is at least the difference of the others: no distance looked up.
+        if 2 * (base - rows[k, D_PREV]) + more < best:
+            d = dist[c, k]
+            extra = base + d - rows[k, D_PREV] + more
+            if extra < best and early + service + d <= rows[k, LATEST] and draw(state) >= blink:
+                best = np.int64(extra)
+                found_a = 0
+                found_b = k
+                found_v = v
         k = routes[v, LAST]
-        d = dist[c, k]
-        extra = base + d - rows[k, D_NEXT] + more
-        if extra < best and max(rows[k, DEPART] + d, ready) <= back and draw(state) >= blink:
-            best = np.int64(extra)
-            found_a = k
-            found_b = 0
-            found_v = v
-    if 2 * base < best and empty >= 0:
-        best = np.int64(2 * base)
-        found_a = 0
-        found_b = 0
-        found_v = empty
+        if 2 * (base - rows[k, D_NEXT]) + more < best:
+            d = dist[c, k]
+            extra = base + d - rows[k, D_NEXT] + more
+            if extra < best and max(rows[k, DEPART] + d, ready) <= back and draw(state) >= blink:
+                best = np.int64(extra)
+                found_a = k
+                found_b = 0
+                found_v = v
     return best, found_a, found_b, found_v
 
 
@@ -392,8 +401,8 @@ def anneal_routes(
             if new >= limit:
                 break
             extra, a, b, v = find_place(
-                dist, facts, near, fits, capacity, rows, routes, now, state, tuning[BLINK], c,
-                limit - new, price,
+                dist, facts, near, fits, capacity, rows, routes, now, state, tuning[BLINK],
+                tuning[FAR_ENDS], c, limit - new, price,
             )  # fmt: skip
             if v < 0:
                 new = limit
@@ -450,8 +459,8 @@ def pack_routes(
         for x in range(now[ABSENT]):
             c = absent[x]
             extra, a, b, v = find_place(
-                dist, facts, near, fits, capacity, rows, routes, now, state, tuning[BLINK], c,
-                NEVER, NEVER,
+                dist, facts, near, fits, capacity, rows, routes, now, state, tuning[BLINK],
+                tuning[FAR_ENDS], c, NEVER, NEVER,
             )  # fmt: skip
             if v < 0:
                 absent[left] = c
