@@ -43,9 +43,9 @@ FINISH_A_TASK_S = 6e-5
 """Kept back at the end a task, for routes and check."""
 HELP_PART = 0.04
 """The part of the time for that."""
-RECOMBINE_FROM_S = 5.0
+RECOMBINE_FROM_S = 15.0
 """From so many seconds on, part of the time goes to recombination with priced routes."""
-SEARCH_PART = ((30.0, 0.6), (RECOMBINE_FROM_S, 0.85), (0.0, 1.0))
+SEARCH_PART = ((30.0, 0.6), (RECOMBINE_FROM_S, 0.75), (0.0, 1.0))
 """From so many seconds on, that part of the time stays with the search."""
 
 

@@ -31,9 +31,10 @@ from dispatch.plan import Route
 
 logger = logging.getLogger(__name__)
 
-SMALL = 24
-FIRST_SLICE_S = 3.0
-MOST_SLICES = 4
+LOADED = 8.0
+"""So many times harder are routes with loads to price than others, about."""
+FIRST_SLICE_S = 1.0
+MOST_SLICES = 6
 MOST_BANS = 12
 TELL_S = 1.0
 
@@ -261,11 +262,13 @@ class _Job:
             if x < len(part.classes[number].tasks)
         }
         self.left_out = float(len(part.tasks) > len(served))
+        # What can be won grows with the tasks, what it takes with the pairs of them in a class.
+        effort = sum(len(x.tasks) ** 2 * (LOADED if x.sources else 1.0) for x in part.classes)
+        self.effort = effort / len(part.tasks)
 
     def urgency(self) -> tuple[float, ...]:
-        """Return parts that leave out tasks first, then small ones, then large ones by size."""
-        size = len(self.part.tasks)
-        return (float(self.slices), -self.left_out, float(size > SMALL), -float(size))
+        """Return parts that leave out tasks first, then those where a second wins most."""
+        return (float(self.slices), -self.left_out, self.effort)
 
     def work(self, left_s: float) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         """Return the next slice."""
