@@ -80,10 +80,10 @@ def _holds(board: Board, changed: Board) -> bool:
 
 
 def _around(board: Board, lost: Iterable[int]) -> list[int]:
-    """Return the candidates of *lost*, then those of what they serve, up to `_PEOPLE`."""
+    """Return the candidates of *lost*, then those of what they serve, and on, up to `_PEOPLE`."""
     found: dict[int, None] = {}
     ring = list(lost)
-    for _ in range(2):
+    while ring and len(found) < _PEOPLE:
         reached: list[int] = []
         for task in ring:
             for who in board.candidates(board.tasks[task]):
