@@ -14,12 +14,16 @@ from marketplace.orders.models import Assignment, Order, WorkOrder
 from marketplace.orders.states import State
 from marketplace.queries.today import GONE
 from marketplace.visits.models import Visit
+from marketplace.visits.rules import photo_is_asked, photo_is_forbidden
 from vendors.models import Caregiver, Vendor
 
 
 @dataclass(frozen=True, slots=True)
 class StopView:
-    """One visit of the day. ``visit_id`` and ``check_in_at`` once the caregiver has checked in."""
+    """One visit of the day. ``photo``: ``asked``, ``forbidden`` or empty.
+
+    ``visit_id`` and ``check_in_at`` once the caregiver has checked in.
+    """
 
     work_order_id: str
     state: str
@@ -35,6 +39,7 @@ class StopView:
     service_en: str
     service_s: int
     category_code: str
+    photo: str
     crew: int
     note: str
     visit_id: str | None
@@ -101,6 +106,7 @@ def stops(session: Session, caregiver_id: str, *, day: date) -> list[StopView]:
             service_en=version.name_en,
             service_s=work.service_s,
             category_code=work.category_code,
+            photo=_photo(work.category_code, work.skill_code),
             crew=work.crew,
             note=note,
             visit_id=visit.id if visit else None,
@@ -109,3 +115,9 @@ def stops(session: Session, caregiver_id: str, *, day: date) -> list[StopView]:
         )
         for work, given, elder, version, note, visit in rows
     ]
+
+
+def _photo(category_code: str, skill_code: str) -> str:
+    if photo_is_forbidden(category_code, skill_code):
+        return "forbidden"
+    return "asked" if photo_is_asked(category_code, skill_code) else ""

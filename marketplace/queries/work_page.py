@@ -46,6 +46,7 @@ class ProofLine:
     method: str
     offline: bool
     facts: dict[str, Any]
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +156,8 @@ def work_page(session: Session, work_order_id: str) -> WorkPage:
         money_state=split.state if split else None,
         shares=[ShareLine(s.programme_code, s.fen, s.minutes) for s in shares],
         events=[EventLine(e.at, e.to_state, e.role, e.reason) for e in events],
-        proofs=[ProofLine(e.at_device, e.kind, e.method, e.offline, e.facts) for e, _ in proofs],
+        proofs=[
+            ProofLine(e.at_device, e.kind, e.method, e.offline, e.facts, e.id) for e, _ in proofs
+        ],
         verdict=proofs[-1][1] if proofs else None,
     )

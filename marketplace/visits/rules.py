@@ -148,6 +148,22 @@ def payable_minutes(*, actual_min: int, standard_min: int) -> int:
     return min(actual_min, standard_min)
 
 
+NO_PHOTO_CATEGORIES = frozenset({"ZY", "HL"})
+NO_PHOTO_SKILLS = frozenset({"BATH", "CARE3", "CARE4", "CARE5", "NURSE"})
+PHOTO_ASKED = frozenset({"ZJ", "SG", "DB"})
+"""Kinds of work whose result may be pictured: a clean home, a repair, what was bought."""
+
+
+def photo_is_forbidden(category_code: str, skill_code: str) -> bool:
+    """Say whether a photo would show a person being washed, dressed or cared for."""
+    return category_code in NO_PHOTO_CATEGORIES or skill_code in NO_PHOTO_SKILLS
+
+
+def photo_is_asked(category_code: str, skill_code: str) -> bool:
+    """Say whether a photo of the work is asked for."""
+    return category_code in PHOTO_ASKED and not photo_is_forbidden(category_code, skill_code)
+
+
 def verdict_of(actions: Iterable[str]) -> str:
     """Return ``blocked``, ``held`` or ``verified`` for what the rules said of a visit."""
     said = set(actions)

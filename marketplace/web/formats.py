@@ -83,6 +83,11 @@ def clock_of(instant: datetime) -> str:
     return f"{at.hour}:{at.minute:02d}"
 
 
+def clock_input(instant: datetime) -> str:
+    """Local time as a time field takes it: ``09:30``."""
+    return local(instant).strftime("%H:%M")
+
+
 def when(instant: datetime) -> str:
     """今天 9:30."""
     return _("%(day)s %(time)s", day=day(local(instant).date()), time=clock_of(instant))
@@ -171,6 +176,7 @@ FILTERS = {
     "month_word": month_word,
     "clock": clock,
     "clock_of": clock_of,
+    "clock_input": clock_input,
     "when": when,
     "stamp": stamp,
     "minutes": minutes,

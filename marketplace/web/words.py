@@ -207,6 +207,44 @@ TASKS: dict[str, list[Any]] = {
 }
 """Category code -> what is ticked off at the door; the empty code is for all others."""
 
+WITHDRAW_WORDS: dict[str, Any] = {
+    "ill": _l("I am ill or hurt"),
+    "late": _l("I am stuck at the home before"),
+    "vehicle": _l("bicycle or car broken"),
+    "family": _l("something at home"),
+    "unsafe": _l("it is not safe there"),
+    "other": _l("another reason"),
+}
+"""Why a caregiver cannot make a visit; the codes are the workflow's."""
+
+RULES: dict[str, Any] = {
+    "F01": _l("two visits at one time"),
+    "F02": _l("two homes too far apart for the time between"),
+    "F03": _l("checked in away from the home"),
+    "F04": _l("much shorter than the standard"),
+    "F05": _l("longer than the standard, paid up to it"),
+    "F06": _l("the phone belongs to another"),
+    "F07": _l("the photo was seen before"),
+    "F09": _l("the elder was away by the register"),
+    "F10": _l("the elder had another visit then"),
+    "F11": _l("more hours than a day has"),
+    "F13": _l("in the middle of the night"),
+    "F15": _l("a relative without approval"),
+    "F16": _l("the certificate was missing"),
+    "F19": _l("dearer than the guide price, trimmed to it"),
+    "F20": _l("the same spot to the metre again and again"),
+    "F21": _l("one of two did not check in"),
+    "F22": _l("the elder says that nobody came"),
+    "F24": _l("the same service twice"),
+}
+"""Rule of the checks -> what it found, as a fact and not a verdict."""
+
+
+def rule_word(code: str) -> str:
+    """Return what a rule found, or its number."""
+    return str(RULES.get(code, code))
+
+
 UNITS: dict[str, Any] = {
     "餐": _l("meal"),
     "次": _l("visit"),
@@ -459,6 +497,8 @@ ERRORS: dict[str, Any] = {
     "register_changed": _l("Somebody wrote the same register meanwhile. Load the file again."),
     "sign_in_refused": _l("Name, password or code does not fit."),
     "version_is_published": _l("A published version does not change; give the change a new date."),
+    "photo_forbidden": _l("Nobody is photographed while being washed or cared for."),
+    "correction_waits": _l("A correction of this visit waits for its decision already."),
     "link_code_wrong": _l("This code is not good: mistyped, used, or older than half an hour."),
     "already_linked": _l("This account is linked to this elder already."),
     "bad_input": _l("One answer does not fit. Look at the marked line."),

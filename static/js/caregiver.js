@@ -34,7 +34,7 @@
     let lit = false;
     for (const stop of document.querySelectorAll("[data-stop]")) {
       const mine = items.filter((i) => i.work_order_id === stop.dataset.stop);
-      const over = mine.some((i) => i.kind !== "check_in") || stop.dataset.over === "1";
+      const over = mine.some((i) => i.kind === "check_out" || i.kind === "no_access") || stop.dataset.over === "1";
       const inside = stop.dataset.in === "1" || mine.some((i) => i.kind === "check_in");
       stop.hidden = over || lit;
       if (!over) lit = true;
@@ -53,9 +53,18 @@
     return stop.dataset.visit;
   };
 
+  // Oldest first, and not more than about 400 kB at once: pictures go a few at a time.
+  const portion = (all) => {
+    let size = 0;
+    return all.slice(0, 200).filter((i, n) => {
+      size += (i.photo || "").length + 500;
+      return n === 0 || size < 400000;
+    });
+  };
+
   let sending = false;
   const send = async () => {
-    const items = kept();
+    const items = portion(kept());
     if (sending || !items.length || !navigator.onLine) return show();
     sending = true;
     try {
@@ -79,11 +88,12 @@
         const stop = document.querySelector(`[data-stop="${item.work_order_id}"]`);
         if (!r || !r.ok || !stop) continue;
         if (item.kind === "check_in") stop.dataset.in = "1";
-        else stop.dataset.over = "1";
+        else if (item.kind !== "photo") stop.dataset.over = "1";
       }
       keep(kept().filter((i) => !done.has(i.id)));
       bar.dataset.refusal = refused.length ? words.refused.replace("{why}", refused[0].detail) : "";
       phone.dataset.sent = String(Number(phone.dataset.sent || 0) + done.size);
+      if (kept().length) setTimeout(send, 0);
     } catch {
       // No signal after all: the items stay and are sent at the next try.
     } finally {
@@ -131,6 +141,91 @@
       });
     }
   }
+  // A picture is made small here, and its perceptual hash with it, before it leaves the phone.
+  const drawn = (image, width, height) => {
+    const canvas = document.createElement("canvas");
+    canvas.width = width;
+    canvas.height = height;
+    const pen = canvas.getContext("2d", { willReadFrequently: true });
+    pen.drawImage(image, 0, 0, width, height);
+    return { canvas, pen };
+  };
+  const phash = (image) => {
+    const { data } = drawn(image, 9, 8).pen.getImageData(0, 0, 9, 8);
+    const grey = Array.from({ length: 72 }, (_, n) => 0.3 * data[4 * n] + 0.59 * data[4 * n + 1] + 0.11 * data[4 * n + 2]);
+    let hash = 0n;
+    for (let y = 0; y < 8; y += 1) {
+      for (let x = 0; x < 8; x += 1) hash = (hash << 1n) | (grey[9 * y + x] > grey[9 * y + x + 1] ? 1n : 0n);
+    }
+    return hash.toString(16).padStart(16, "0");
+  };
+  const pictured = async (file) => {
+    const image = await createImageBitmap(file);
+    const scale = Math.min(1, 1024 / Math.max(image.width, image.height));
+    const { canvas } = drawn(image, Math.round(image.width * scale), Math.round(image.height * scale));
+    let photo = "";
+    for (const quality of [0.7, 0.5, 0.3]) {
+      photo = canvas.toDataURL("image/jpeg", quality).split(",")[1];
+      if (photo.length < 280000) break;
+    }
+    return { photo, phash: phash(image) };
+  };
+  for (const label of document.querySelectorAll("[data-photo]")) {
+    label.hidden = false;
+    const stop = label.closest("[data-stop]");
+    const word = label.querySelector("[data-photo-word]");
+    label.querySelector("input").addEventListener("change", async (event) => {
+      const file = event.target.files[0];
+      event.target.value = "";
+      if (!file) return;
+      const picture = await pictured(file);
+      try {
+        add(stop, "photo", { method: "gps_photo", ...picture });
+        label.dataset.count = String(Number(label.dataset.count || 0) + 1);
+        word.textContent = word.dataset.done.replace("{n}", label.dataset.count);
+      } catch {
+        say(words.full, "stop");
+      }
+    });
+  }
+
+  // The home's picture code, where the browser can read one.
+  const scanner = document.getElementById("scanner");
+  const canScan = "BarcodeDetector" in window && navigator.mediaDevices && scanner;
+  let scanning = null;
+  const endScan = () => {
+    if (!scanning) return;
+    clearInterval(scanning.timer);
+    for (const track of scanning.stream.getTracks()) track.stop();
+    scanning = null;
+    scanner.close();
+  };
+  const scan = async (stop, kind) => {
+    const stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
+    const video = scanner.querySelector("video");
+    video.srcObject = stream;
+    scanner.showModal();
+    await video.play();
+    const reader = new BarcodeDetector({ formats: ["qr_code"] });
+    const timer = setInterval(async () => {
+      const [found] = await reader.detect(video).catch(() => []);
+      if (!found || !scanning) return;
+      endScan();
+      add(stop, kind, { method: "home_code", code: found.rawValue.slice(0, 80) });
+    }, 250);
+    scanning = { stream, timer };
+  };
+  if (canScan) {
+    scanner.querySelector("[data-scan-end]").addEventListener("click", endScan);
+    scanner.addEventListener("close", endScan);
+    for (const button of document.querySelectorAll("[data-scan]")) {
+      button.hidden = false;
+      button.addEventListener("click", () => {
+        scan(button.closest("[data-stop]"), button.dataset.scan).catch(() => say(words.nocamera, "stop"));
+      });
+    }
+  }
+
   addEventListener("online", send);
   addEventListener("offline", show);
   setInterval(send, 20000);

@@ -1,6 +1,6 @@
 // Keeps the caregiver's page and its files, so that it opens without a signal. Nothing else is kept.
 "use strict";
-const STORE = "nuanju-caregiver-1";
+const STORE = "nuanju-caregiver-2";
 const PAGE = "/next";
 
 self.addEventListener("install", () => self.skipWaiting());

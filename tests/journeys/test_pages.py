@@ -109,7 +109,9 @@ def small_things(page) -> list[str]:
           const targets = 'a[href], button, summary, select, input:not([type=hidden]):not([type=radio])';
           for (const e of document.querySelectorAll(targets)) {
             if (!visible(e)) continue;
-            const box = e.getBoundingClientRect();
+            // A tick's target is the whole line that labels it.
+            const target = e.type === 'checkbox' || e.type === 'file' ? e.closest('label') || e : e;
+            const box = target.getBoundingClientRect();
             if (box.height < 59.5) seen.push(`${box.height}px high: ${e.outerHTML.slice(0, 80)}`);
           }
           return seen;

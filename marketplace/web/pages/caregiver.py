@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import Any, Literal
 
 from apiflask import APIBlueprint
@@ -12,16 +13,20 @@ from flask_wtf.csrf import generate_csrf
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from marketplace.kernel.actor import Role
+from marketplace.kernel.clock import Period, instant_of
 from marketplace.kernel.errors import BadInput, DomainError
 from marketplace.kernel.ids import new_id
-from marketplace.queries import caregiver_day
+from marketplace.queries import caregiver_day, caregiver_hours
 from marketplace.web.assets import STATIC
 from marketplace.web.auth import allow, current_actor, public
 from marketplace.web.errors import problem_of
 from marketplace.web.formats import now, today_here
 from marketplace.web.pages.frame import session
-from marketplace.web.words import CATEGORY_ICONS, TASKS, error_sentence
+from marketplace.web.words import CATEGORY_ICONS, TASKS, WITHDRAW_WORDS, error_sentence, rule_word
 from marketplace.workflows import visit as visits
+from marketplace.workflows.mistake import ASK_WITHIN, MistakeRequest, report_mistake
+from marketplace.workflows.photo import PhotoRequest, add_photo, open_photo
+from marketplace.workflows.repair import WithdrawRequest, withdraw
 from marketplace.workflows.visit import CheckInRequest, CheckOutRequest, NoAccessRequest, Shown
 
 bp = APIBlueprint("caregiver", __name__, enable_openapi=False)
@@ -33,10 +38,10 @@ class Sent(BaseModel):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
     id: str = Field(min_length=8, max_length=40)
-    kind: Literal["check_in", "check_out", "no_access"]
+    kind: Literal["check_in", "check_out", "no_access", "photo"]
     work_order_id: str = Field(max_length=40)
     visit_id: str = Field(min_length=8, max_length=40)
-    method: Literal["home_code", "gps"]
+    method: Literal["home_code", "gps", "gps_photo"]
     code: str | None = Field(default=None, max_length=80)
     lat: float | None = Field(default=None, ge=-90, le=90)
     lng: float | None = Field(default=None, ge=-180, le=180)
@@ -45,6 +50,8 @@ class Sent(BaseModel):
     device_id: str | None = Field(default=None, max_length=40)
     offline: bool = False
     note: str = Field(default="", max_length=200)
+    phash: str | None = Field(default=None, pattern="^[0-9a-f]{16}$")
+    photo: str | None = Field(default=None, max_length=420_000)
 
 
 class Sending(BaseModel):
@@ -68,9 +75,116 @@ def next_page() -> str:
         following=following,
         finished=len(stops) - len(following),
         tasks=TASKS,
+        reasons=WITHDRAW_WORDS,
+        key=new_id(),
         icons=CATEGORY_ICONS,
         fresh=new_id,
     )
+
+
+@bp.post("/next/cannot")
+@allow(Role.CAREGIVER)
+def cannot() -> Response:
+    """Give the next visit back with a reason; somebody else is found."""
+    form = request.form
+    try:
+        done = withdraw(
+            session(),
+            current_app.extensions["ports"],
+            current_actor(),
+            key=form.get("key", ""),
+            request=WithdrawRequest(form.get("visit", ""), form.get("reason", "")),
+        )
+    except DomainError as error:
+        session().rollback()
+        flash(error_sentence(error), "stop")
+    else:
+        if done.caregiver_id:
+            flash(_("Noted. Somebody else goes; you need not ring."), "ok")
+        else:
+            flash(_("Noted. Your dispatcher and the hotline see it now."), "ok")
+    return redirect(url_for("caregiver.next_page"))  # type: ignore[return-value]
+
+
+@bp.get("/next/hours")
+@allow(Role.CAREGIVER)
+def hours_page() -> str:
+    """Show the hours of a week or a month, what counts, what is held and why."""
+    day = today_here()
+    span = "month" if request.args.get("span") == "month" else "week"
+    back = max(min(request.args.get("back", 0, type=int), 12), 0)
+    if span == "month":
+        period = Period.of(day)
+        for _n in range(back):
+            period = period.previous()
+        since, until = period.first, period.last
+    else:
+        since = day - timedelta(days=day.weekday() + 7 * back)
+        until = since + timedelta(days=6)
+    return render_template(
+        "caregiver_hours.html",
+        desk="worker",
+        back_url=url_for("caregiver.next_page"),
+        span=span,
+        back=back,
+        since=since,
+        until=until,
+        hours=caregiver_hours.hours(
+            session(), current_actor().caregiver_id or "-", since=since, until=until
+        ),
+        rule_word=rule_word,
+        fresh=new_id,
+        may_ask_since=now() - ASK_WITHIN,
+    )
+
+
+@bp.post("/next/mistake")
+@allow(Role.CAREGIVER)
+def mistake() -> Response:
+    """Say what a visit's times really were; the first record stays beside it."""
+    form = request.form
+    try:
+        on = date.fromisoformat(form.get("on", ""))
+        begins, ends = (_second(form.get(name, "")) for name in ("says_in", "says_out"))
+    except ValueError as exc:
+        raise BadInput(field="says_in", value=form.get("says_in"), expected="9:30") from exc
+    overnight = ends <= begins
+    wanted = MistakeRequest(
+        correction_id=form.get("id", ""),
+        visit_id=form.get("visit", ""),
+        says_in_at=instant_of(on, begins),
+        says_out_at=instant_of(on, ends + (86_400 if overnight else 0)),
+        reason=form.get("reason", ""),
+    )
+    try:
+        report_mistake(
+            session(),
+            current_app.extensions["ports"],
+            current_actor(),
+            key=f"mistake/{wanted.correction_id}",
+            request=wanted,
+        )
+        flash(_("Sent. The street office decides; what was recorded stays beside it."), "ok")
+    except DomainError as error:
+        session().rollback()
+        flash(error_sentence(error), "stop")
+    return redirect(url_for("caregiver.hours_page"))  # type: ignore[return-value]
+
+
+def _second(text: str) -> int:
+    """Return seconds from midnight of ``9:30``; raises ``ValueError``."""
+    hour, _colon, minute = text.partition(":")
+    if not (0 <= int(hour) <= 23 and 0 <= int(minute) <= 59):
+        raise ValueError(text)
+    return int(hour) * 3600 + int(minute) * 60
+
+
+@bp.get("/photos/<evidence_id>")
+@allow(Role.ELDER, Role.FAMILY, Role.VENDOR, Role.STREET, Role.BUREAU, Role.AUDITOR)
+def photo(evidence_id: str) -> Response:
+    """Give a picture to whoever may see the visit's evidence."""
+    picture = open_photo(session(), current_app.extensions["ports"], current_actor(), evidence_id)
+    return current_app.response_class(picture, mimetype="image/jpeg")
 
 
 @bp.post("/next/send")
@@ -127,6 +241,7 @@ def _take(item: Sent) -> None:
         offline=item.offline,
         code=item.code,
         note=item.note,
+        phash=item.phash,
     )
     step: Any
     asked: Any
@@ -134,6 +249,14 @@ def _take(item: Sent) -> None:
         step = visits.check_in
         asked = CheckInRequest(
             work_order_id=item.work_order_id, visit_id=item.visit_id, shown=shown
+        )
+    elif item.kind == "photo":
+        step = add_photo
+        asked = PhotoRequest(
+            work_order_id=item.work_order_id,
+            visit_id=item.visit_id,
+            shown=shown,
+            jpeg=item.photo or "",
         )
     elif item.kind == "check_out":
         step, asked = visits.check_out, CheckOutRequest(visit_id=item.visit_id, shown=shown)
