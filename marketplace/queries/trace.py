@@ -14,7 +14,13 @@ from marketplace.orders.models import WorkOrder
 from marketplace.queries.reach import work_orders_in
 from marketplace.settlement.models import Statement, StatementLine
 from marketplace.visits.models import Visit
-from marketplace.vouchers.models import LedgerSeal, LedgerTransfer, PriceShare, PriceSplit
+from marketplace.vouchers.models import (
+    LedgerSeal,
+    LedgerTransfer,
+    PriceShare,
+    PriceSplit,
+    Redemption,
+)
 
 PAGE = 50
 
@@ -267,3 +273,30 @@ def _overlaps(session: Session, work_order_id: str) -> tuple[bool, int]:
         for o in others
     )
     return not clash, len(others)
+
+
+def pick_fen(session: Session, scope: Scope, *, lot: float) -> str | None:
+    """Return the work order in which one fen of all that was redeemed lies; ``lot`` is 0 to 1.
+
+    Each fen is as likely as any other, so that a large sum is looked at more often than a small one.
+    """
+    query = (
+        select(Redemption.work_order_id, Redemption.price_fen)
+        .join(WorkOrder, WorkOrder.id == Redemption.work_order_id)
+        .where(work_orders_in(scope))
+        .order_by(Redemption.work_order_id)
+    ).subquery()
+    total = session.scalar(select(func.sum(query.c.price_fen))) or 0
+    if not total:
+        return None
+    wanted = min(int(lot * int(total)), int(total) - 1)
+    running = select(
+        query.c.work_order_id,
+        func.sum(query.c.price_fen).over(order_by=query.c.work_order_id).label("up_to"),
+    ).subquery()
+    return session.scalar(
+        select(running.c.work_order_id)
+        .where(running.c.up_to > wanted)
+        .order_by(running.c.up_to)
+        .limit(1)
+    )

@@ -245,6 +245,68 @@ def rule_word(code: str) -> str:
     return str(RULES.get(code, code))
 
 
+FACTS: dict[str, Any] = {
+    "age": _l("age"),
+    "hukou_local": _l("household registered here"),
+    "at_home": _l("lives at home"),
+    "income_class": _l("income class"),
+    "lives_alone": _l("lives alone"),
+    "special": _l("special group"),
+    "level": _l("ability level"),
+}
+"""Fact of an elder that programmes ask for -> its name."""
+
+FACT_VALUES: dict[str, Any] = {
+    "yes": _l("yes"),
+    "no": _l("no"),
+    "?": _l("not known"),
+    "none": _l("none"),
+    "tekun": _l("destitute"),
+    "dibao": _l("minimum living allowance"),
+    "dibao_edge": _l("just above the allowance"),
+    "low": _l("low income"),
+    "ordinary": _l("ordinary"),
+}
+
+
+def fact_value(text: str) -> str:
+    """Return a fact's value in words where it is a code."""
+    parts = [str(FACT_VALUES.get(p, p)) for p in text.split(", ")]
+    return ("、" if is_chinese() else ", ").join(parts)
+
+
+PAPERS: dict[str, Any] = {
+    "ability_assessment": _l("an ability assessment"),
+    "income_statement": _l("the income statement"),
+    "household_register": _l("the household register"),
+    "identity_card": _l("the identity card"),
+    "community_statement": _l("a statement of the community"),
+    "group_certificate": _l("the certificate of the group"),
+    "discharge_paper": _l("the discharge paper"),
+}
+"""What a person brings when a fact is not on file."""
+
+STEP_WORDS: dict[str, Any] = {
+    "issued": _l("Issued"),
+    "vendor_confirmed": _l("Confirmed by the vendor"),
+    "street_checked": _l("Checked by the street"),
+    "county_approved": _l("Approved by the county"),
+    "released": _l("Released and paid"),
+}
+"""How far a statement has come."""
+
+HELD_REASONS: dict[str, Any] = {
+    "visit_missing": _l("no visit stands behind it"),
+    "elder_differs": _l("the visit was at another elder's"),
+    "vendor_differs": _l("another vendor made the visit"),
+    "amount_differs": _l("the sums differ"),
+    "visit_not_verified": _l("the visit is held for checking"),
+    "not_confirmed": _l("nobody has confirmed it yet"),
+    "still_in_service": _l("the visit is not checked out"),
+    "disputed": _l("a person has not decided yet"),
+}
+"""Why a closing left a work order out; codes without a word stand as they are."""
+
 UNITS: dict[str, Any] = {
     "餐": _l("meal"),
     "次": _l("visit"),
@@ -384,6 +446,7 @@ CALL_REASONS: dict[str, Any] = {
     "denied": _l("says that nobody came"),
     "not_satisfied": _l("not satisfied"),
     "asked": _l("asked to be rung back"),
+    "papers": _l("something is missing for a programme"),
     "quality": _l("work not done well"),
     "late": _l("late or did not come"),
     "attitude": _l("manners"),

@@ -24,6 +24,7 @@ CATEGORIES = ("quality", "late", "attitude", "money", "safety", "theft", "other"
 
 URGENT = frozenset({"safety", "theft"})
 URGENT_WITHIN = timedelta(hours=1)
+RING_REASONS = ("asked", "papers")
 RING_BACK_WITHIN = timedelta(minutes=30)
 
 
@@ -116,10 +117,11 @@ def _complain(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RingBackRequest:
-    """Whom to ring and about what."""
+    """Whom to ring and about what; ``papers``: something is missing for a programme."""
 
     elder_id: str
     text: str = ""
+    reason: str = "asked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,8 @@ def ask_ring_back(
     session: Session, ports: Ports, actor: Actor, *, key: str, request: RingBackRequest
 ) -> RingBack:
     """Put a call into the hotline's list, due within half an hour."""
+    if request.reason not in RING_REASONS:
+        raise BadInput(field="reason", value=request.reason, expected=list(RING_REASONS))
     return run_step(
         session,
         ports,
@@ -150,12 +154,12 @@ def _ring_back(
     session: Session, actor: Actor, request: RingBackRequest, key: str, at: datetime
 ) -> RingBack:
     elder = access.facts(session, request.elder_id, on=local(at).date())
-    policy.require(actor, Action.COMPLAIN, subjects.about_elder(session, actor, elder))
+    policy.require(actor, Action.ASK_RING_BACK, subjects.about_elder(session, actor, elder))
     new = NewFollowUp(
         kind="ring_back",
         dedup_key=f"ring_back/{actor.user_id}/{key}"[:120],
         elder_id=elder.id,
-        reason="asked",
+        reason=request.reason,
         note=request.text,
         due_at=at + RING_BACK_WITHIN,
     )

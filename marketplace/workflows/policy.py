@@ -60,6 +60,7 @@ class Action(StrEnum):
     ONBOARD = "onboard"
     FOLLOW_UP = "follow_up"
     COMPLAIN = "complain"
+    ASK_RING_BACK = "ask_ring_back"
     REPAIR = "repair"
     WITHDRAW = "withdraw"
     LINK_FAMILY = "link_family"
@@ -281,6 +282,7 @@ TABLE: dict[Action, dict[Role, _May]] = {
     Action.ONBOARD: {H: _ALL, C: _TOWN},
     Action.FOLLOW_UP: {H: _ALL, C: _TOWN, SYS: _ALL},
     Action.COMPLAIN: {E: _ELDER, F: _family("see_visits"), H: _ALL, C: _TOWN},
+    Action.ASK_RING_BACK: {H: _ALL, C: _TOWN, S: _TOWN, B: _DISTRICT},
     Action.REPAIR: {H: _ALL, SYS: _ALL},
     Action.WITHDRAW: {G: _JOB},
     Action.LINK_FAMILY: {E: _ELDER, H: _ALL, C: _TOWN},

@@ -15,13 +15,27 @@ from marketplace.web.pages import (
     hotline,
     live,
     money,
+    office,
     ordering,
     session,
     vendor,
     work,
 )
 
-_DESKS = (session, ordering, elder, family, work, hotline, vendor, caregiver, bureau, money, live)
+_DESKS = (
+    session,
+    ordering,
+    elder,
+    family,
+    work,
+    hotline,
+    vendor,
+    caregiver,
+    bureau,
+    office,
+    money,
+    live,
+)
 
 
 def register(app: APIFlask, db: SQLAlchemy) -> None:

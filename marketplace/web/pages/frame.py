@@ -27,6 +27,7 @@ from marketplace.web.words import (
     proof_word,
     relaxed_words,
     remaining_words,
+    rule_word,
     unit_word,
 )
 
@@ -35,10 +36,16 @@ _SERVICES = ("ordering.storefront", _l("Services"))
 _MONEY = ("money.money_page", _l("Money"))
 _TODAY = ("bureau.today_page", _l("Today"))
 
+_CASES = ("office.cases_page", _l("Cases"))
+_GRANTS = ("office.grants_page", _l("Grants"))
+_PROGRAMMES = ("office.programmes_page", _l("Programmes"))
+_SETTLEMENT = ("office.settlement_page", _l("Settlement"))
+_FAIRNESS = ("office.fairness_page", _l("Fairness"))
+
 NAV: dict[Role, list[tuple[str, Any]]] = {
-    Role.BUREAU: [_TODAY, _PLAN, _MONEY],
-    Role.STREET: [_TODAY, _PLAN],
-    Role.AUDITOR: [_MONEY, _TODAY, _PLAN],
+    Role.BUREAU: [_TODAY, _PLAN, _CASES, _GRANTS, _PROGRAMMES, _SETTLEMENT, _FAIRNESS, _MONEY],
+    Role.STREET: [_TODAY, _PLAN, _CASES, _SETTLEMENT, _FAIRNESS],
+    Role.AUDITOR: [_MONEY, _SETTLEMENT, _PROGRAMMES, _FAIRNESS, _TODAY, _PLAN],
     Role.VENDOR: [("vendor.today_page", _l("Today"))],
     Role.HOTLINE: [("hotline.console", _l("Console")), _SERVICES, _PLAN],
     Role.COMMUNITY: [_SERVICES],
@@ -130,6 +137,7 @@ def signed_in_role() -> Role | None:
 def register(app: APIFlask) -> None:
     """Give every template the frame's values."""
     app.context_processor(_frame)
+    app.jinja_env.filters["programme_name"] = programme_word
 
 
 def _frame() -> dict[str, Any]:
@@ -146,6 +154,7 @@ def _frame() -> dict[str, Any]:
         "help_words": help_words,
         "unit_word": unit_word,
         "programme_word": programme_word,
+        "rule_word": rule_word,
         "proof_word": proof_word,
         "channel_word": lambda code: CHANNELS.get(code, code),
         "money_state_word": MONEY_STATES.__getitem__,

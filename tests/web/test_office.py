@@ -1,0 +1,129 @@
+"""Civil affairs' desk: grants by two persons, cases, settlement, who is left behind, any fen."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import select
+
+from marketplace.accounts.demo import DEMO_PASSWORD
+from marketplace.accounts.models import Account
+from marketplace.accounts.service import NewAccount, create_accounts
+from marketplace.app import db
+from marketplace.config import Settings
+from marketplace.kernel.actor import Role
+from marketplace.kernel.clock import Period, today
+from marketplace.kernel.db import transaction
+from marketplace.vouchers.models import GrantRun
+from tests import builders, small_city
+from tests.web.test_bureau import Statements
+
+PAGES = ("/grants", "/programmes", "/cases", "/settlement", "/fairness")
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"second_factor": False})
+
+
+@pytest.fixture
+def city(app, accounts) -> small_city.SmallCity:
+    with app.app_context():
+        ports = app.extensions["ports"]
+        made = small_city.build(db.session, ports, day=today(ports.clock), work_orders=80)
+        with transaction(db.session):
+            create_accounts(
+                db.session,
+                [NewAccount(username="second", display_name="周敏", role=Role.BUREAU)],
+                password=DEMO_PASSWORD,
+            )
+        return made
+
+
+@pytest.fixture
+def bureau(browser, city):
+    browser.sign_in("bureau")
+    return browser
+
+
+def test_every_page_opens_in_few_statements(app, bureau):
+    for path in PAGES:
+        with app.app_context(), Statements(db.engine) as counted:
+            answer = bureau.get(path)
+        assert answer.status_code == 200, path
+        assert counted.count <= 30, (path, counted.count)
+
+
+def test_one_person_previews_and_only_another_releases(bureau):
+    page = bureau.post(
+        "/grants/preview", {"district": "321202", "month": "2026-11"}, page="/grants"
+    )
+    assert "还没有发放" in page.text
+    assert "发放海陵区" not in page.text
+    bureau.post("/sign-out", {}, page="/no-such-page")
+    bureau.sign_in("second")
+    page = bureau.get("/grants?month=2026-11").text
+    run = page.split('name="run" value="')[1].split('"')[0]
+    answer = bureau.post("/grants/release", {"run": run, "month": "2026-11"}, page="/grants")
+    assert answer.status_code == 302
+    assert "已发放" in bureau.get("/grants?month=2026-11").text
+
+
+def test_who_previewed_cannot_release_even_by_the_address(bureau):
+    bureau.post("/grants/preview", {"district": "321202", "month": "2026-11"}, page="/grants")
+    with bureau.client.application.app_context():
+        run = db.session.scalars(select(GrantRun.id)).one()
+    answer = bureau.post("/grants/release", {"run": run, "month": "2026-11"}, page="/grants")
+    assert answer.status_code == 302
+    assert "已预览" in bureau.get("/grants?month=2026-11").text
+
+
+def test_a_case_shows_each_rule_with_both_sources(bureau):
+    page = bureau.get("/cases/E000000").text
+    assert "elder register" in page
+    assert "的待遇" in page
+
+
+def test_a_street_office_sees_the_cases_of_its_town_only(app, browser, city):
+    with app.app_context():
+        street = db.session.query(Account).filter_by(username="street").one()
+        street.town_code, street.district_code = "321202001", "321202"
+        db.session.commit()
+    browser.sign_in("street")
+    assert browser.get("/cases/E000000").status_code == 200
+    assert browser.get("/cases/E000001").status_code == 404
+
+
+def test_tables_leave_as_files_without_a_person_in_them(bureau):
+    for kind in ("league", "circle", "never"):
+        answer = bureau.get(f"/fairness?format={kind}")
+        assert answer.mimetype == "text/csv"
+        assert "E0000" not in answer.text
+        assert len(answer.text.splitlines()) > 0
+    assert bureau.get("/fairness?format=all").status_code == 422
+
+
+def test_any_fen_is_picked_by_lot_and_walks_back(app, browser, accounts, city):
+    browser.sign_in("auditor")
+    assert browser.get("/money/pick").headers["Location"].endswith("/money")
+
+
+@pytest.mark.parametrize("role", ["elder", "family", "vendor", "caregiver", "hotline"])
+def test_the_desk_is_closed_to_others(browser, role):
+    browser.sign_in(role)
+    for path in PAGES:
+        assert browser.get(path).status_code == 403, path
+
+
+def test_a_programme_that_cannot_be_read_is_refused_with_its_reason(bureau):
+    answer = bureau.post("/programmes", {"act": "try", "text": "code = 1"}, page="/programmes")
+    assert answer.status_code == 200
+    assert "code = 1" in answer.text
+    assert 'role="alert"' in answer.text
+
+
+def test_a_grant_of_the_small_city_counts_as_never_served(app, bureau):
+    with app.app_context():
+        builders.granted(db.session, Period(2026, 11), "321202")
+        db.session.commit()
+    rows = bureau.get("/fairness?format=never&month=2026-11").text.splitlines()
+    assert rows[1].startswith("321202,")
