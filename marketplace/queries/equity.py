@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from marketplace.catalogue.models import ServiceVersion
 from marketplace.elders.models import Assessment, Elder
 from marketplace.kernel.actor import Scope
+from marketplace.kernel.audit import AuditEvent
 from marketplace.kernel.clock import Period, instant_of, second_of
 from marketplace.orders.models import WorkOrder, WorkOrderEvent
 from marketplace.orders.states import State
@@ -147,7 +148,8 @@ def league(session: Session, scope: Scope, *, period: Period) -> list[LeagueLine
         .group_by(Vendor.id, Vendor.name, Vendor.credit)
     ).all()
     begun, punctual = _punctual(session, scope, period)
-    good, bad, missed = _said(session, scope, period)
+    good, bad = _said(session, scope, period)
+    missed = _missed(session, period)
     offered, declined = _offers(session, period)
     lines = [
         LeagueLine(
@@ -184,12 +186,10 @@ def _punctual(
     return begun, punctual
 
 
-def _said(
-    session: Session, scope: Scope, period: Period
-) -> tuple[dict[str, int], dict[str, int], dict[str, int]]:
+def _said(session: Session, scope: Scope, period: Period) -> tuple[dict[str, int], dict[str, int]]:
+    """Return how many visits people confirmed and disputed, by vendor."""
     tallies: dict[str, dict[str, int]] = {
-        state: defaultdict(int)
-        for state in (State.CONFIRMED.value, State.DISPUTED.value, State.NO_SHOW.value)
+        state: defaultdict(int) for state in (State.CONFIRMED.value, State.DISPUTED.value)
     }
     rows = session.execute(
         select(WorkOrder.vendor_id, WorkOrderEvent.to_state, func.count())
@@ -205,11 +205,24 @@ def _said(
     )
     for vendor_id, state, count in rows:
         tallies[state][vendor_id] += count
-    return (
-        tallies[State.CONFIRMED.value],
-        tallies[State.DISPUTED.value],
-        tallies[State.NO_SHOW.value],
-    )
+    return tallies[State.CONFIRMED.value], tallies[State.DISPUTED.value]
+
+
+def _missed(session: Session, period: Period) -> dict[str, int]:
+    """Return to how many visits nobody of a vendor came.
+
+    Such a work order goes on to another vendor, so that only the trail still names the one who failed.
+    """
+    missed: dict[str, int] = defaultdict(int)
+    for facts in session.scalars(
+        select(AuditEvent.facts).where(
+            AuditEvent.action == "report_no_show",
+            AuditEvent.at >= instant_of(period.first, 0),
+            AuditEvent.at < instant_of(period.next().first, 0),
+        )
+    ):
+        missed[facts.get("vendor_id", "")] += 1
+    return missed
 
 
 def _offers(session: Session, period: Period) -> tuple[dict[str, int], dict[str, int]]:

@@ -205,7 +205,7 @@
     const video = scanner.querySelector("video");
     video.srcObject = stream;
     scanner.showModal();
-    await video.play();
+    video.play().catch(() => {});
     const reader = new BarcodeDetector({ formats: ["qr_code"] });
     const timer = setInterval(async () => {
       const [found] = await reader.detect(video).catch(() => []);

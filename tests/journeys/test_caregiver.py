@@ -14,7 +14,7 @@ from marketplace.orders.models import Assignment, WorkOrder
 from marketplace.visits.homecode import code_of
 from marketplace.visits.models import Correction, Evidence, Visit, VisitPhoto
 from tests.journeys.conftest import Town
-from tests.journeys.test_pages import small_things, violations
+from tests.journeys.test_pages import violations
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -50,7 +50,6 @@ def test_a_visit_that_cannot_be_made_is_given_back_with_a_reason(desk, town: Tow
     stop = page.locator(f"article[data-stop='{work_order_id}']")
     stop.locator("summary:has-text('去不了')").click()
     assert violations(page) == []
-    assert small_things(page) == []
     here.picture("caregiver-cannot")
     stop.locator("text=车坏了").click()
     stop.locator("button:has-text('换人去')").click()
