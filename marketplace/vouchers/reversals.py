@@ -114,6 +114,7 @@ def _replacements(
     """Return new entitlements for reversed shares whose own has ended, and the moves that fill them."""
     made: list[tuple[Account, dict[str, object]]] = []
     moves: list[Entry] = []
+    taken: dict[tuple[str, str], int] = {}
     for p in posts:
         if not p.debit_account.startswith(("ent:", "day:")):
             continue
@@ -124,15 +125,9 @@ def _replacements(
             if p.debit_account != source.account_id and row.use_on < today:
                 moves.append(_back_to_the_month(p, source, row, today))
             continue
-        sequence = 1 + max(
-            session.scalars(
-                select(Entitlement.sequence).where(
-                    Entitlement.elder_id == source.elder_id,
-                    Entitlement.slot == source.slot,
-                    Entitlement.period == source.period,
-                )
-            )
-        )
+        # Two shares may have come from two grants of one slot and month: each gets a number of its own.
+        last = taken.get((source.slot, source.period)) or _last_sequence(session, source)
+        sequence = taken[source.slot, source.period] = last + 1
         days = programmes.settings_on(today).replacement_days
         account = Account(
             id=entitlement_account(source.slot, source.elder_id, source.period, sequence),
@@ -175,6 +170,19 @@ def _replacements(
             )
         )
     return made, moves
+
+
+def _last_sequence(session: Session, source: Entitlement) -> int:
+    """Return the highest sequence among the elder's grants of a slot and month."""
+    return max(
+        session.scalars(
+            select(Entitlement.sequence).where(
+                Entitlement.elder_id == source.elder_id,
+                Entitlement.slot == source.slot,
+                Entitlement.period == source.period,
+            )
+        )
+    )
 
 
 def _back_to_the_month(

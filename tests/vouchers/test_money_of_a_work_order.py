@@ -269,6 +269,32 @@ def test_what_returns_after_its_month_becomes_a_grant_of_thirty_days(session, po
     assert proven(session) == []
 
 
+def test_what_came_from_two_grants_of_one_month_returns_to_two(session, poor_elder):
+    december, february = NOW + timedelta(days=20), NOW + timedelta(days=80)
+    with transaction(session):
+        hour = a_service(session, price_fen=2_500)
+        long = a_service(session, "HL010", price_fen=5_000, duration_min=120)
+        for n, version in enumerate((hour, hour)):
+            a_hold(session, id=f"W{n}", version=version)
+            visit = visit_of(session, f"W{n}")
+            service.capture(session, work_order_id=f"W{n}", visit_id=visit, vendor_id="V1", at=NOW)
+        for n in range(2):
+            service.reverse(session, work_order_id=f"W{n}", at=december, reason="x", actor="b")
+        on = december.date()
+        a_work_order(session, id="W9", version=long, visit_on=on)
+        quote = service.quote(
+            session, elder_id="E1", service_version=long, on=on, district_code=DISTRICT
+        )
+        service.hold(session, work_order_id="W9", elder_id="E1", quote=quote, at=december)
+        visit = visit_of(session, "W9")
+        service.capture(session, work_order_id="W9", visit_id=visit, vendor_id="V1", at=december)
+    with transaction(session):
+        receipt = service.reverse(session, work_order_id="W9", at=february, reason="x", actor="b")
+    assert receipt.replacements == ("ent:GP:E1:2026-11:3", "ent:GP:E1:2026-11:4")
+    assert [left(session, r) for r in receipt.replacements] == [60, 60]
+    assert proven(session) == []
+
+
 def test_a_replacement_can_be_used(session, poor_elder):
     with transaction(session):
         version = a_service(session, price_fen=2_500)
