@@ -13,6 +13,8 @@ from marketplace.adapters.feed import LocalFeed, RedisFeed
 from marketplace.adapters.geocoder import build_geocoder
 from marketplace.adapters.national_voucher import FileVoucherSystem
 from marketplace.adapters.null import OutboxNotifier
+from marketplace.adapters.payments import FilePayments
+from marketplace.adapters.pdf import WeasyPrinter
 from marketplace.config import Settings
 from marketplace.kernel import log
 from marketplace.kernel.clock import Clock, SystemClock
@@ -34,6 +36,8 @@ def build_ports(settings: Settings, clock: Clock | None = None) -> Ports:
         geocoder=build_geocoder(settings),
         live=RedisFeed(settings.redis_url) if settings.redis_url else LocalFeed(),
         outside={"NV": FileVoucherSystem(settings.instance / "national_voucher.sqlite3")},
+        printer=WeasyPrinter(),
+        payments=FilePayments(settings.instance / "payments.sqlite3"),
     )
 
 

@@ -8,9 +8,12 @@ from pathlib import Path
 import click
 from flask.cli import with_appcontext
 
-from marketplace.commands.surroundings import ports, session, teller
+from marketplace.commands.surroundings import PeriodType, ports, session, teller
+from marketplace.kernel.clock import Period
+from marketplace.kernel.money import yuan_from_fen
 from marketplace.vouchers.verify import as_json
 from marketplace.workflows import ledger as workflow
+from marketplace.workflows import outside
 
 
 @click.group("ledger")
@@ -58,3 +61,25 @@ def export(path: Path) -> None:
             out.write(line)
             lines += 1
     click.echo(f"{lines} directives in {path}")
+
+
+@ledger.command("reconcile")
+@click.option("--payer", default="NV", show_default=True, help="The outside payer's code.")
+@click.option("--period", type=PeriodType(), required=True)
+@with_appcontext
+def reconcile(payer: str, period: Period) -> None:
+    """Hold a month against an outside payer's own book; list each hold on which they differ."""
+    if payer not in ports().outside:
+        known = ", ".join(sorted(ports().outside)) or "none"
+        raise click.BadParameter(f"{payer!r} is no outside payer here; known: {known}")
+    differences = outside.reconcile(session(), ports(), payer_code=payer, period=str(period))
+    for d in differences:
+        click.echo(f"{d.hold_id}: ours {_side(d.ours)}, theirs {_side(d.theirs)}")
+    click.echo(
+        f"{payer} {period}: " + (f"{len(differences)} differences" if differences else "agreed")
+    )
+    sys.exit(1 if differences else 0)
+
+
+def _side(side: tuple[str, int] | None) -> str:
+    return f"{side[0]} {yuan_from_fen(side[1])} yuan" if side else "nothing"

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.crypto import Vault
+from marketplace.kernel.errors import DomainError
 
 
 class Notifier(Protocol):
@@ -127,6 +128,41 @@ class OutsidePayer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class PaymentReceived:
+    """Own money that a family paid by a bill, in fen."""
+
+    bill_id: str
+    elder_id: str
+    fen: int
+
+
+class PaymentProvider(Protocol):
+    """The family account's provider; we keep no gateway of our own. Every write is safe to repeat with
+    the same id. Raises ``OutsideRefused``, or ``DeliveryFailed`` to be tried again."""
+
+    def ask(self, *, bill_id: str, elder_id: str, fen: int) -> str:
+        """Make a bill and return the code that the family pays by."""
+        ...
+
+    def received(self) -> Sequence[PaymentReceived]:
+        """Return what was paid and not acknowledged yet."""
+        ...
+
+    def acknowledge(self, bill_id: str) -> None: ...
+    def refund(self, *, refund_id: str, bill_id: str, fen: int) -> None: ...
+
+
+class NoPrinter(DomainError):
+    """This machine cannot print PDF. Facts: ``needs``, ``error``."""
+
+
+class Printer(Protocol):
+    """Turns a printable page into PDF. Raises ``NoPrinter``."""
+
+    def pdf(self, html: bytes) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
 class Ports:
     """Everything that a workflow may ask of the world beside its database session."""
 
@@ -136,3 +172,5 @@ class Ports:
     geocoder: Geocoder
     live: LiveFeed
     outside: Mapping[str, OutsidePayer] = field(default_factory=dict)
+    printer: Printer | None = None
+    payments: PaymentProvider | None = None

@@ -12,7 +12,7 @@ from marketplace.catalogue.models import ServiceVersion
 from marketplace.kernel.actor import Scope
 from marketplace.kernel.errors import NotFound
 from marketplace.settlement import service as settlement
-from marketplace.settlement.export import Document, Signature
+from marketplace.settlement.export import Document, NoticeRow, Signature
 from marketplace.settlement.models import (
     STEPS,
     HeldAnswer,
@@ -171,6 +171,25 @@ def document(session: Session, statement_id: str) -> Document:
             Signature(s.step, s.by, s.at) for s in settlement.signatures(session, statement_id)
         ],
     )
+
+
+def notice(session: Session, period: str) -> list[NoticeRow]:
+    """Return a month's statements as they are made public, by district and vendor."""
+    everything = Scope(everything=True)
+    rows = statements(session, everything, period=period, limit=100_000)
+    return [
+        NoticeRow(
+            district_name=DISTRICT_NAMES.get(r.district_code, r.district_code),
+            vendor_name=r.vendor_name,
+            statement_id=r.statement_id,
+            visits=r.lines,
+            total_fen=r.total_fen,
+            payable_fen=r.payable_fen,
+            step=r.step,
+            sha256=r.sha256,
+        )
+        for r in sorted(rows, key=lambda r: (r.district_code, r.vendor_id))
+    ]
 
 
 def _service_names(session: Session, codes: Sequence[str]) -> dict[str, str]:

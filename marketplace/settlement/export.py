@@ -135,6 +135,35 @@ def to_csv(doc: Document) -> bytes:
     return out.getvalue().encode("utf-8-sig")
 
 
+@dataclass(frozen=True, slots=True)
+class NoticeRow:
+    """One statement of a public notice: no elder, no visit, sums only."""
+
+    district_name: str
+    vendor_name: str
+    statement_id: str
+    visits: int
+    total_fen: int
+    payable_fen: int
+    step: str
+    sha256: str
+
+
+def notice_csv(period: str, rows: Sequence[NoticeRow]) -> bytes:
+    """Return the public notice of a month as CSV with a BOM."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow([f"养老服务补贴结算公示 {period}"])
+    heading = ["区县", "服务商", "结算单号", "条数", "服务总额（元）", "民政应付（元）", "进度"]
+    writer.writerow([*heading, "内容校验"])
+    for r in rows:
+        cells = [r.district_name, r.vendor_name, r.statement_id, str(r.visits)]
+        cells += [yuan_from_fen(r.total_fen), yuan_from_fen(r.payable_fen)]
+        cells += [STEPS_ZH.get(r.step, "已生成"), r.sha256]
+        writer.writerow([_safe(c) for c in cells])
+    return out.getvalue().encode("utf-8-sig")
+
+
 def to_xlsx(doc: Document) -> bytes:
     """Return the statement as a workbook of two sheets; amounts are numbers of yuan."""
     book = Workbook(write_only=True)

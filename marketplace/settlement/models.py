@@ -165,6 +165,73 @@ class StatementSignature(Base):
     content_sha256: Mapped[str] = mapped_column(String(64))
 
 
+class SampleResult(Base):
+    """What the county found of one sampled line, in the field or by telephone; written once.
+
+    ``way``: ``field`` or ``call``. ``outcome``: ``confirmed`` or ``doubtful``; what is doubtful has to
+    be reversed before the statement is approved.
+    """
+
+    __tablename__ = "sample_result"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["statement_id", "number"],
+            ["statement_line.statement_id", "statement_line.number"],
+            name="fk_sample_result_line",
+        ),
+        CheckConstraint("way IN ('field', 'call')", name="way"),
+        CheckConstraint("outcome IN ('confirmed', 'doubtful')", name="outcome"),
+    )
+
+    statement_id: Mapped[str] = mapped_column(ID, primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    way: Mapped[str] = mapped_column(String(5), primary_key=True)
+    outcome: Mapped[str] = mapped_column(String(10))
+    note: Mapped[str] = mapped_column(String(200))
+    at: Mapped[datetime] = mapped_column(Instant)
+    by: Mapped[str] = mapped_column(ID)
+
+
+class HoldbackStep(Base):
+    """质量保证金: step 1 scores a vendor's quarter, step 2, by a second person, pays or keeps it.
+
+    ``quarter`` as ``2026Q4``. ``percent`` of the quarter's holdback is paid, the rest goes back to the
+    budgets that it came from. ``paid_fen`` and ``kept_fen`` are its sums.
+    """
+
+    __tablename__ = "holdback_step"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["quarter", "vendor_id", "district_code", "previous"],
+            [
+                "holdback_step.quarter",
+                "holdback_step.vendor_id",
+                "holdback_step.district_code",
+                "holdback_step.number",
+            ],
+            name="fk_holdback_step_previous",
+        ),
+        UniqueConstraint("quarter", "vendor_id", "district_code", "by"),
+        CheckConstraint(
+            "(number = 1 AND previous IS NULL) OR (number = 2 AND previous = 1)", name="in_order"
+        ),
+        CheckConstraint("percent BETWEEN 0 AND 100 AND score BETWEEN 0 AND 100", name="score"),
+    )
+
+    quarter: Mapped[str] = mapped_column(String(6), primary_key=True)
+    vendor_id: Mapped[str] = mapped_column(ForeignKey("vendor.id"), primary_key=True)
+    district_code: Mapped[str] = mapped_column(String(6), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    previous: Mapped[int | None]
+    score: Mapped[int]
+    percent: Mapped[int]
+    paid_fen: Mapped[int] = mapped_column(BigInteger)
+    kept_fen: Mapped[int] = mapped_column(BigInteger)
+    reason: Mapped[str] = mapped_column(String(200))
+    at: Mapped[datetime] = mapped_column(Instant)
+    by: Mapped[str] = mapped_column(ID)
+
+
 for _model in (
     SettlementRun,
     Statement,
@@ -172,5 +239,7 @@ for _model in (
     SettlementHeld,
     HeldAnswer,
     StatementSignature,
+    SampleResult,
+    HoldbackStep,
 ):
     freeze(_model.__table__)  # type: ignore[arg-type]

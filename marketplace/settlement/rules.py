@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 OWN = "OWN"
 OUTSIDE = ("LTCI", "NV")
@@ -138,19 +139,70 @@ def content_sha256(head: Sequence[object], lines: Iterable[Line]) -> str:
     return digest.hexdigest()
 
 
-def run_sha256(statements: Iterable[str], held: Iterable[tuple[str, str]]) -> str:
+HeldRow = tuple[str, str, str | None, Mapping[str, Any]]
+"""A work order that was held back: its id, the reason, the vendor, the facts."""
+
+
+def run_sha256(statements: Iterable[str], held: Iterable[HeldRow]) -> str:
     """Return the hash of a closing: its statements' hashes and what it held back, in order."""
-    digest = hashlib.sha256()
-    for sha in statements:
-        digest.update(sha.encode() + b"\n")
-    for work_order_id, reason in held:
-        digest.update(f"{work_order_id}\x1f{reason}\n".encode())
-    return digest.hexdigest()
+    lines = [*statements]
+    for work_order_id, reason, vendor_id, facts in held:
+        said = json.dumps(facts, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        lines.append("\x1f".join((work_order_id, reason, vendor_id or "", said)))
+    return text_sha256("".join(f"{line}\n" for line in lines))
+
+
+def run_hashes(statements: Sequence[str], held: Sequence[HeldRow]) -> tuple[str, str]:
+    """Return the hashes that a closing may bear: today's, and the first one's, which left out the
+    vendor and the facts of what was held."""
+    first = [*statements, *("\x1f".join((h[0], h[1])) for h in held)]
+    return run_sha256(statements, held), text_sha256("".join(f"{line}\n" for line in first))
 
 
 def text_sha256(text: str) -> str:
     """Return the hash of a text, which the audit event keeps."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def drawn(ids: Iterable[str], *, count: int, word: str) -> list[str]:
+    """Return ``count`` of the ids (all where there are fewer), drawn by a word, in their own order.
+
+    Anybody who knows the word draws the same; nobody who does not can foresee them.
+    """
+    by_lot = sorted(set(ids), key=lambda i: hashlib.sha256(f"{word}\x1f{i}".encode()).digest())
+    return sorted(by_lot[:count])
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """A line that the county looks at: its number and work order, and how (``field`` or ``call``)."""
+
+    number: int
+    work_order_id: str
+    way: str
+
+
+def sample(
+    visits: Mapping[str, int], *, word: str, field_percent: int, call_percent: int
+) -> list[Sampled]:
+    """Return the lines that the county checks: so many percent in the field and by telephone, each at
+    least one. ``visits``: work order -> number of its visit line. The word draws them."""
+    found = []
+    for way, percent in (("field", field_percent), ("call", call_percent)):
+        count = -(-len(visits) * percent // 100)
+        for work_order_id in drawn(visits, count=count, word=f"{word}/{way}"):
+            found.append(Sampled(visits[work_order_id], work_order_id, way))
+    return sorted(found, key=lambda s: (s.number, s.way))
+
+
+def percent_of_score(score: int, steps: Sequence[tuple[int, int]]) -> int:
+    """Return what percent of a holdback a score of 0 to 100 earns; ``steps``: least score, percent."""
+    return next((percent for least, percent in sorted(steps, reverse=True) if score >= least), 0)
+
+
+def quarter_of(period: str) -> str:
+    """Return the quarter of a month: ``2026-11`` -> ``2026Q4``."""
+    return f"{period[:4]}Q{(int(period[5:]) + 2) // 3}"
 
 
 _DIGITS = "零壹贰叁肆伍陆柒捌玖"

@@ -117,6 +117,26 @@ def head_of(
     )
 
 
+def head_of_row(row: Statement) -> tuple[object, ...]:
+    """Return the head of a written statement as it was hashed."""
+    return head_of(
+        statement=row.id,
+        period=row.period,
+        vendor_id=row.vendor_id,
+        vendor_name=row.vendor_name,
+        district_code=row.district_code,
+        totals=rules.Totals(
+            row.total_fen,
+            row.payable_fen,
+            row.outside_fen,
+            row.own_fen,
+            row.holdback_fen,
+            row.by_programme,
+        ),
+        lines=row.lines,
+    )
+
+
 def write_run(
     session: Session,
     *,
@@ -169,7 +189,9 @@ def write_run(
         )
         rows.extend(_line_rows(number, of_vendor))
     ordered = sorted(held, key=lambda h: h.work_order_id)
-    sha = rules.run_sha256(shas, [(h.work_order_id, h.reason) for h in ordered])
+    sha = rules.run_sha256(
+        shas, [(h.work_order_id, h.reason, h.vendor_id, h.facts) for h in ordered]
+    )
     closed = Closed(
         run_id(period, district_code),
         period,

@@ -9,17 +9,21 @@ from typing import Any
 from sqlalchemy import Connection, select, text
 
 from marketplace.kernel.audit import AuditEvent
+from marketplace.kernel.db import Instant
 from marketplace.settlement import rules
 from marketplace.settlement.models import (
+    STEPS,
     HeldAnswer,
+    HoldbackStep,
+    SampleResult,
     SettlementHeld,
     SettlementRun,
     Statement,
     StatementLine,
     StatementSignature,
 )
-from marketplace.settlement.rules import Line, Totals
-from marketplace.settlement.service import head_of
+from marketplace.settlement.rules import Line
+from marketplace.settlement.service import head_of_row
 
 LIMIT = 20
 
@@ -30,6 +34,8 @@ FROZEN = (
     "settlement_held",
     "held_answer",
     "statement_signature",
+    "sample_result",
+    "holdback_step",
 )
 
 
@@ -76,6 +82,9 @@ def verify(
         )
     findings.extend(_runs(connection, shas))
     findings.extend(_signatures(connection))
+    findings.extend(_payouts(connection))
+    findings.extend(_samples(connection))
+    findings.extend(_holdbacks(connection))
     findings.extend(_answers(connection))
     findings.extend(_seals(connection))
     findings.extend(_grant_runs(connection))
@@ -120,23 +129,7 @@ def _statement(connection: Connection, row: Any) -> Iterator[Finding]:
         )
         for r in rows
     ]
-    totals = Totals(
-        row.total_fen,
-        row.payable_fen,
-        row.outside_fen,
-        row.own_fen,
-        row.holdback_fen,
-        row.by_programme,
-    )
-    head = head_of(
-        statement=row.id,
-        period=row.period,
-        vendor_id=row.vendor_id,
-        vendor_name=row.vendor_name,
-        district_code=row.district_code,
-        totals=totals,
-        lines=row.lines,
-    )
+    head = head_of_row(row)
     for number, (r, line) in enumerate(zip(rows, lines, strict=True), start=1):
         if r.number != number:
             yield Finding("statement_line", f"{row.id}/{number}", "it is missing")
@@ -172,9 +165,14 @@ def _orphans(connection: Connection) -> Iterator[Finding]:
 def _events(connection: Connection, action: str) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = {}
     for row in connection.execute(
-        select(AuditEvent.subject_id, AuditEvent.actor_id, AuditEvent.at, AuditEvent.facts).where(
-            AuditEvent.action == action
-        )
+        select(
+            AuditEvent.subject_id,
+            AuditEvent.actor_id,
+            AuditEvent.role,
+            AuditEvent.at,
+            AuditEvent.reason,
+            AuditEvent.facts,
+        ).where(AuditEvent.action == action)
     ):
         found.setdefault(row.subject_id, []).append(row)
     return found
@@ -186,12 +184,17 @@ def _runs(connection: Connection, shas: dict[str, list[str]]) -> Iterator[Findin
     for run in connection.execute(select(SettlementRun.__table__).order_by(SettlementRun.id)).all():
         seen.add(run.id)
         held = connection.execute(
-            select(SettlementHeld.work_order_id, SettlementHeld.reason)
+            select(
+                SettlementHeld.work_order_id,
+                SettlementHeld.reason,
+                SettlementHeld.vendor_id,
+                SettlementHeld.facts,
+            )
             .where(SettlementHeld.run_id == run.id)
             .order_by(SettlementHeld.work_order_id)
         ).all()
         of_run = shas.get(run.id, [])
-        if rules.run_sha256(of_run, [(h[0], h[1]) for h in held]) != run.sha256:
+        if run.sha256 not in rules.run_hashes(of_run, [tuple(h) for h in held]):
             yield Finding("settlement_run", run.id, "its statements or what it held back changed")
         witness = [
             e
@@ -231,8 +234,9 @@ def _signatures(connection: Connection) -> Iterator[Finding]:
         signed.add((row.statement_id, row.step))
         if row.content_sha256 != row.sha256:
             yield Finding("statement_signature", where, "it stands under another content")
-        if not any(
-            (e.actor_id, e.at, e.facts.get("step")) == (row.by, row.at, row.step)
+        said = (row.by, row.role, row.at, row.step, row.note or None)
+        if (row.step,) != STEPS[row.number - 1 : row.number] or not any(
+            (e.actor_id, e.role, e.at, e.facts.get("step"), e.reason) == said
             for e in events.get(row.statement_id, [])
         ):
             yield Finding("statement_signature", where, "nobody recorded it")
@@ -244,6 +248,76 @@ def _signatures(connection: Connection) -> Iterator[Finding]:
                     f"{statement_id}/{e.facts.get('step')}",
                     "it was recorded and is missing",
                 )
+
+
+def _payouts(connection: Connection) -> Iterator[Finding]:
+    """Hold what was paid out against the releases: nothing without one, each once."""
+    released = set(
+        connection.scalars(
+            select(StatementSignature.statement_id).where(StatementSignature.step == "released")
+        )
+    )
+    for row in connection.execute(
+        text("SELECT id, amount FROM ledger_transfer WHERE code = 'payout' ORDER BY serial")
+    ):
+        if row.id.split("/")[1] not in released:
+            yield Finding("ledger_transfer", row.id, "it pays a statement that nobody released")
+
+
+def _samples(connection: Connection) -> Iterator[Finding]:
+    """Hold the results of samples against what was recorded of them, both ways."""
+    recorded = {
+        (of, e.facts["number"], e.facts["way"], e.facts["outcome"], e.at, e.actor_id, e.reason)
+        for of, events in _events(connection, "check_sample").items()
+        for e in events
+    }
+    written = {
+        (r.statement_id, r.number, r.way, r.outcome, r.at, r.by, r.note or None)
+        for r in connection.execute(select(SampleResult.__table__))
+    }
+    for row in sorted(written - recorded, key=str):
+        yield Finding("sample_result", f"{row[0]}/{row[1]}/{row[2]}", "nobody recorded it")
+    for row in sorted(recorded - written, key=str):
+        yield Finding(
+            "sample_result", f"{row[0]}/{row[1]}/{row[2]}", "it was recorded and is missing"
+        )
+
+
+def _holdbacks(connection: Connection) -> Iterator[Finding]:
+    """Hold the steps of holdbacks against what was recorded and what was paid for them."""
+    recorded = {
+        (of, number, *(e.facts[k] for k in ("score", "percent", "paid_fen", "kept_fen")),
+         e.at, e.actor_id, e.reason)
+        for number, action in ((1, "score_holdback"), (2, "release_holdback"))
+        for of, events in _events(connection, action).items()
+        for e in events
+    }  # fmt: skip
+    written, released = set(), set()
+    for r in connection.execute(select(HoldbackStep.__table__)):
+        subject = f"{r.quarter}/{r.district_code}/{r.vendor_id}"[:40]
+        said = (subject, r.number, r.score, r.percent, r.paid_fen, r.kept_fen, r.at, r.by)
+        written.add((*said, r.reason or None))
+        expected = (None, 1)[r.number - 1 : r.number]
+        if expected != (r.previous,):
+            yield Finding("holdback_step", f"{subject}/{r.number}", "it is out of order")
+        if r.number == 2:
+            released.add((r.quarter, r.vendor_id, r.district_code))
+    for row in sorted(written - recorded, key=str):
+        yield Finding("holdback_step", f"{row[0]}/{row[1]}", "nobody recorded it")
+    for row in sorted(recorded - written, key=str):
+        yield Finding("holdback_step", f"{row[0]}/{row[1]}", "it was recorded and is missing")
+    owners = {
+        row.id: (row.vendor_id, row.district_code)
+        for row in connection.execute(
+            select(Statement.id, Statement.vendor_id, Statement.district_code)
+        )
+    }
+    for row in connection.execute(
+        text("SELECT id FROM ledger_transfer WHERE code IN ('holdback_paid', 'holdback_kept')")
+    ):
+        _, quarter, _, statement_id, _ = row.id.split("/")
+        if (quarter, *owners.get(statement_id, ())) not in released:
+            yield Finding("ledger_transfer", row.id, "it pays a holdback that nobody released")
 
 
 def _answers(connection: Connection) -> Iterator[Finding]:
@@ -259,8 +333,10 @@ def _answers(connection: Connection) -> Iterator[Finding]:
         elif rules.text_sha256(row.text) != row.text_sha256:
             yield Finding("held_answer", row.id, "its text changed")
     for work_order_id, of in sorted(events.items()):
-        if count.get(work_order_id, 0) < len(of):
-            yield Finding("held_answer", work_order_id, "an answer was recorded and is missing")
+        if count.get(work_order_id, 0) != len(of):
+            yield Finding(
+                "held_answer", work_order_id, "there are not the answers that were recorded"
+            )
 
 
 def _seals(connection: Connection) -> Iterator[Finding]:
@@ -283,9 +359,9 @@ def _grant_runs(connection: Connection) -> Iterator[Finding]:
     }
     rows = connection.execute(
         text(
-            "SELECT id, period, district_code, state, previewed_by, released_by, new, minutes, fen,"
-            " preview_sha256 FROM grant_run ORDER BY id"
-        )
+            "SELECT id, period, district_code, state, previewed_by, previewed_at, released_by,"
+            " released_at, new, minutes, fen, preview_sha256 FROM grant_run ORDER BY id"
+        ).columns(previewed_at=Instant, released_at=Instant)
     ).all()
     for run in rows:
         facts = {
@@ -297,11 +373,11 @@ def _grant_runs(connection: Connection) -> Iterator[Finding]:
             "sha256": run.preview_sha256,
         }
         by = [e for e in previews.get(run.id, []) if e.facts == facts]
-        released = [e.actor_id for e in releases.get(run.id, [])]
-        if not by or by[0].actor_id != run.previewed_by:
+        released = [(e.actor_id, e.at) for e in releases.get(run.id, [])]
+        if not by or (by[0].actor_id, by[0].at) != (run.previewed_by, run.previewed_at):
             yield Finding("grant_run", run.id, "it is not the preview that was recorded")
         elif (run.state == "released") != bool(released) or (
-            released and released[0] != run.released_by
+            released and released[0] != (run.released_by, run.released_at)
         ):
             yield Finding("grant_run", run.id, "its release is not the one that was recorded")
         elif run.state == "released" and granted.get(run.id, 0) != run.new:

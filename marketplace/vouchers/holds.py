@@ -37,6 +37,7 @@ from marketplace.vouchers.splits import (
     hold_terms,
     owed_account,
     share_rows,
+    sold_terms,
     tell_outside,
 )
 
@@ -188,8 +189,13 @@ def _write_holds(
     days: dict[str, tuple[DayPurse, str]] = {}
     for r, revision in requests:
         days |= {d.account_id: (d, r.elder_id) for d in r.quote.days if not r.quote.expected}
+        sold = sold_terms(
+            price_fen=r.quote.price_fen, minutes=r.quote.minutes, sold=r.quote.sold, at=at
+        )
         for position, share in enumerate(r.quote.shares, start=1):
-            made = () if r.quote.expected else _hold_entries(r, revision, position, share, accounts)
+            made: tuple[Entry, ...] = ()
+            if not r.quote.expected:
+                made = _hold_entries(r, revision, position, share, accounts, sold)
             entries.extend(made)
             by_unit = {e.unit: e.id for e in made}
             shares.append(
@@ -207,6 +213,7 @@ def _write_holds(
                     "account_id": share.account_id or owed_account(r.elder_id),
                     "pending_id": by_unit.get("fen"),
                     "pending_minutes_id": by_unit.get("minutes"),
+                    "sold_sha256": sold,
                 }
             )
     entries = _open_days(session, days) + entries
@@ -255,6 +262,7 @@ def _hold_entries(
     position: int,
     share: Share,
     accounts: dict[str, Account],
+    sold_sha256: str,
 ) -> tuple[Entry, ...]:
     """Return the pending transfers of one share, and collect the accounts that they need."""
     code, district = share.programme_code, r.quote.district_code
@@ -283,6 +291,7 @@ def _hold_entries(
         district_code=district,
         use_on=r.quote.on,
         period=period,
+        sold_sha256=sold_sha256,
     )
 
     def pending(tail: str, unit: str, debit: str, credit: str, amount: int) -> Entry:

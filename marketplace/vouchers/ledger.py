@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -90,6 +90,33 @@ def shard_of(elder_id: str) -> int:
 def seal_terms(*values: object) -> str:
     """Return the hash that a transfer keeps of the row it is about."""
     return hashlib.sha256("\x1f".join(map(str, values)).encode()).hexdigest()
+
+
+def micro_of(at: datetime) -> int:
+    """Return an instant as whole microseconds since 1970, as it is hashed."""
+    return int(at.timestamp()) * 1_000_000 + at.microsecond
+
+
+_ROW = (
+    "id",
+    "kind",
+    "code",
+    "unit",
+    "debit_account",
+    "credit_account",
+    "amount",
+    "pending_id",
+    "reverses_id",
+    "work_order_id",
+    "visit_id",
+    "period",
+    "terms_sha256",
+)
+
+
+def row_sha256(row: Mapping[str, Any]) -> str:
+    """Return the hash that a transfer keeps of itself: all of it but its serial."""
+    return seal_terms(*(row[name] for name in _ROW), micro_of(row["at"]))
 
 
 def expect_many(session: Session) -> None:
@@ -192,28 +219,28 @@ def post(session: Session, entries: Sequence[Entry], *, at: datetime) -> None:
     changed = connection.execute(_APPLY, parameters).rowcount
     if changed != len(parameters):
         _explain_refusal(session, parameters)
-    connection.execute(
-        insert(LedgerTransfer.__table__),  # type: ignore[arg-type]
-        [
-            {
-                "id": e.id,
-                "kind": e.kind,
-                "code": e.code,
-                "unit": e.unit,
-                "debit_account": e.debit,
-                "credit_account": e.credit,
-                "amount": e.amount,
-                "pending_id": e.resolves.id if e.resolves else None,
-                "reverses_id": e.reverses_id,
-                "work_order_id": e.work_order_id,
-                "visit_id": e.visit_id,
-                "period": e.period,
-                "terms_sha256": e.terms_sha256,
-                "at": at,
-            }
-            for e in entries
-        ],
-    )
+    rows: list[dict[str, Any]] = [
+        {
+            "id": e.id,
+            "kind": e.kind,
+            "code": e.code,
+            "unit": e.unit,
+            "debit_account": e.debit,
+            "credit_account": e.credit,
+            "amount": e.amount,
+            "pending_id": e.resolves.id if e.resolves else None,
+            "reverses_id": e.reverses_id,
+            "work_order_id": e.work_order_id,
+            "visit_id": e.visit_id,
+            "period": e.period,
+            "terms_sha256": e.terms_sha256,
+            "at": at,
+        }
+        for e in entries
+    ]
+    for row in rows:
+        row["row_sha256"] = row_sha256(row)
+    connection.execute(insert(LedgerTransfer.__table__), rows)  # type: ignore[arg-type]
 
 
 def _changes(entries: Sequence[Entry]) -> dict[str, list[int]]:

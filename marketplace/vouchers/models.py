@@ -99,7 +99,8 @@ class LedgerTransfer(Base):
     ``pending_id``; ``direct`` moves at once; ``reversal`` mirrors the transfer ``reverses_id``. A
     ``post`` may be smaller than its pending transfer (the rest is free again) and pays the payee who
     is known only now, so that its credit account may differ. ``terms_sha256`` seals the row of another
-    table that the transfer is about (an entitlement, a share, a redemption).
+    table that the transfer is about (an entitlement, a share, a redemption); ``row_sha256`` the row
+    itself until a seal of the chain covers it (grants in bulk are held against their run instead).
     """
 
     __tablename__ = "ledger_transfer"
@@ -155,6 +156,7 @@ class LedgerTransfer(Base):
     period: Mapped[str] = mapped_column(String(7))
     terms_sha256: Mapped[str | None] = mapped_column(String(64))
     at: Mapped[datetime] = mapped_column(Instant)
+    row_sha256: Mapped[str | None] = mapped_column(String(64))
 
 
 class LedgerSeal(Base):
@@ -305,7 +307,8 @@ class PriceShare(Base):
     """One payer's part of a work order's price; written once. ``position`` is the order of payers.
 
     ``pending_id`` holds the fen, ``pending_minutes_id`` the minutes of an in-kind payer; both are
-    ``None`` while the split is only expected. A new revision follows a new quote.
+    ``None`` while the split is only expected. A new revision follows a new quote; ``sold_sha256`` is
+    the hash of what the split said of it (price, minutes, what was sold, when).
     """
 
     __tablename__ = "price_share"
@@ -331,6 +334,7 @@ class PriceShare(Base):
     account_id: Mapped[str] = mapped_column(KEY)
     pending_id: Mapped[str | None] = mapped_column(ForeignKey("ledger_transfer.id"))
     pending_minutes_id: Mapped[str | None] = mapped_column(ForeignKey("ledger_transfer.id"))
+    sold_sha256: Mapped[str | None] = mapped_column(String(64))
 
 
 class Redemption(Base):

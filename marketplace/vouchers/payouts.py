@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from marketplace.kernel.errors import BadInput
+from marketplace.vouchers.grants import budget_account
 from marketplace.vouchers.ledger import Account, Entry, open_accounts, post
-from marketplace.vouchers.models import AccountKind, LedgerTransfer
+from marketplace.vouchers.models import AccountKind, LedgerAccount, LedgerTransfer
 from marketplace.vouchers.programmes import OWN
 from marketplace.vouchers.splits import due_vendor, owed_account
+
+
+@dataclass(frozen=True, slots=True)
+class HoldbackPart:
+    """What one statement held back of one payer's part, and what of it is paid now."""
+
+    statement_id: str
+    period: str
+    programme_code: str
+    held_fen: int
+    paid_fen: int
 
 
 def bank_account(district_code: str) -> Account:
@@ -62,6 +75,53 @@ def pay_vendor(
     return sum(by_programme.values())
 
 
+def settle_holdback(
+    session: Session,
+    *,
+    quarter: str,
+    vendor_id: str,
+    district_code: str,
+    parts: Sequence[HoldbackPart],
+    period: str,
+    at: datetime,
+) -> None:
+    """Pay what a quarter's holdback earned and return the rest to the budgets, once."""
+    bank = bank_account(district_code)
+    entries, accounts = [], [bank]
+    for part in parts:
+        due = due_vendor(vendor_id, part.programme_code)
+        budget = Account(
+            id=budget_account(part.programme_code, district_code, int(part.period[:4])),
+            kind=AccountKind.BUDGET,
+            unit="fen",
+            programme_code=part.programme_code,
+            district_code=district_code,
+            period=part.period[:4],
+        )
+        accounts += [due, budget]
+        for verb, credit, fen in (
+            ("paid", bank.id, part.paid_fen),
+            ("kept", budget.id, part.held_fen - part.paid_fen),
+        ):
+            if fen:
+                entries.append(
+                    Entry(
+                        id=f"holdback/{quarter}/{verb}/{part.statement_id}/{part.programme_code}",
+                        kind="direct",
+                        code=f"holdback_{verb}",
+                        unit="fen",
+                        debit=due.id,
+                        credit=credit,
+                        amount=fen,
+                        period=period,
+                    )
+                )
+    if entries:
+        open_accounts(session, accounts)
+        post(session, entries, at=at)
+
+
+OWN_REFUND = "own_refund"
 METHODS = ("cash_at_door", "family_account")
 
 
@@ -113,3 +173,66 @@ def record_payment(
     )
     post(session, [entry], at=at)
     return True
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """A part of a family's payment that goes back the way it came."""
+
+    entry_id: str
+    bill_id: str
+    fen: int
+
+
+def plan_refunds(session: Session, *, elder_id: str, period: str, at: datetime) -> list[Refund]:
+    """Write the refunds of what an elder paid beyond what is owed, newest bill first."""
+    owed = session.scalars(
+        select(LedgerAccount)
+        .where(LedgerAccount.id == owed_account(elder_id))
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+    if owed is None:
+        return []
+    left = owed.credits_posted - owed.debits_posted
+    t = LedgerTransfer
+    bills = session.execute(
+        select(t.id, t.amount, t.debit_account)
+        .where(t.credit_account == owed.id, t.code == "family_account")
+        .order_by(t.serial.desc())
+    ).all()
+    refunds, entries = [], []
+    for entry_id, paid, bank in bills:
+        bill_id = entry_id.removeprefix("payment/")
+        before = session.scalars(
+            select(t.amount).where(t.debit_account == owed.id, t.id.like(f"refund/{bill_id}/%"))
+        ).all()
+        fen = min(left, paid - sum(before))
+        if fen <= 0:
+            continue
+        left -= fen
+        refund = Refund(f"refund/{bill_id}/{len(before) + 1}", bill_id, fen)
+        refunds.append(refund)
+        entries.append(
+            Entry(
+                id=refund.entry_id,
+                kind="direct",
+                code=OWN_REFUND,
+                unit="fen",
+                debit=owed.id,
+                credit=bank,
+                amount=fen,
+                period=period,
+            )
+        )
+    post(session, entries, at=at)
+    return refunds
+
+
+def refunds_since(session: Session, instant: datetime) -> list[Refund]:
+    """Return the refunds that were written since, oldest first."""
+    t = LedgerTransfer
+    rows = session.execute(
+        select(t.id, t.amount).where(t.code == OWN_REFUND, t.at >= instant).order_by(t.serial)
+    ).all()
+    return [Refund(r.id, r.id.split("/")[1], r.amount) for r in rows]

@@ -38,6 +38,10 @@ class MoneySettings:
     replacement_days: int
     least_percent_of_minutes: int
     holdback_percent: int
+    holdback_steps: tuple[tuple[int, int], ...]
+    sample_field_percent: int
+    sample_call_percent: int
+    notice_days: int
 
 
 class UnknownProgramme(DomainError):
@@ -152,6 +156,7 @@ def _settings() -> tuple[MoneySettings, ...]:
             MoneySettings(
                 valid_from=row["valid_from"],
                 order=tuple(values.pop("order")),
+                holdback_steps=tuple((s, p) for s, p in values.pop("holdback_steps")),
                 **{name: int(value) for name, value in values.items()},
             )
         )

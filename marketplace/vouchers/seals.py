@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select, text
 from sqlalchemy.orm import Session
 
+from marketplace.vouchers.ledger import micro_of
 from marketplace.vouchers.models import LedgerSeal, LedgerTransfer
 
 GENESIS = "0" * 64
@@ -50,9 +51,8 @@ class Sealed:
 
 def line_of(row: Any) -> bytes:
     """Return a transfer as the bytes that are hashed; ``at`` as UTC microseconds."""
-    at = row[14]
-    micro = int(at.timestamp()) * 1_000_000 + at.microsecond
-    return ("\x1f".join("" if v is None else str(v) for v in row[:14]) + f"\x1f{micro}\n").encode()
+    said = "\x1f".join("" if v is None else str(v) for v in row[:14])
+    return f"{said}\x1f{micro_of(row[14])}\n".encode()
 
 
 def barrier(session: Session) -> int:

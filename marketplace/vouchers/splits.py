@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session, aliased
@@ -15,6 +17,7 @@ from marketplace.vouchers.ledger import (
     Account,
     Entry,
     Pending,
+    micro_of,
     seal_terms,
     shard_of,
 )
@@ -170,9 +173,16 @@ _HOLD_TERMS = (
 )
 
 
-def hold_terms(**values: object) -> str:
+def hold_terms(*, sold_sha256: str | None, **values: object) -> str:
     """Return the hash of a share and its split, kept by the transfers that hold it."""
-    return seal_terms(*(values[n] for n in _HOLD_TERMS))
+    sold = () if sold_sha256 is None else (sold_sha256,)
+    return seal_terms(*(values[n] for n in _HOLD_TERMS), *sold)
+
+
+def sold_terms(*, price_fen: int, minutes: int, sold: Mapping[str, Any], at: datetime) -> str:
+    """Return the hash of what a split says beside its shares, kept by them."""
+    content = json.dumps(sold, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return seal_terms(price_fen, minutes, content, micro_of(at))
 
 
 def redemption_terms(

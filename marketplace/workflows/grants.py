@@ -104,13 +104,14 @@ def preview_grants(
         for _ in _chunks(session, ports, period, district_code, tally):
             pass
         totals = _totals(session, period, district_code, tally)
+        at = ports.clock.now()
         run = GrantRun(
             id=new_id(),
             period=str(period),
             district_code=district_code,
             state="previewed",
             previewed_by=actor.user_id,
-            previewed_at=ports.clock.now(),
+            previewed_at=at,
             preview_sha256=tally.digest.hexdigest(),
             new=tally.new,
             minutes=sum(t.amount for t in totals if t.unit == "minutes"),
@@ -119,7 +120,7 @@ def preview_grants(
         session.add(run)
         audit.record(
             session,
-            at=ports.clock.now(),
+            at=at,
             actor=actor,
             action="preview_grants",
             subject_kind="grant_run",

@@ -53,6 +53,8 @@ class Action(StrEnum):
     CHECK_STATEMENT = "check_statement"
     APPROVE_STATEMENT = "approve_statement"
     CORRECT_MONEY = "correct_money"
+    TAKE_CASH = "take_cash"
+    BILL_FAMILY = "bill_family"
     RUN_UPKEEP = "run_upkeep"
     SUSPEND_VENDOR = "suspend_vendor"
     REINSTATE_VENDOR = "reinstate_vendor"
@@ -269,6 +271,8 @@ TABLE: dict[Action, dict[Role, _May]] = {
     Action.CHECK_STATEMENT: {S: _DISTRICT},
     Action.APPROVE_STATEMENT: {B: _May(_in_district, not_own_entry=True)},
     Action.CORRECT_MONEY: {B: _May(_in_district, not_own_entry=True), SYS: _ALL},
+    Action.TAKE_CASH: {G: _JOB, V: _VENDOR, H: _ALL, SYS: _ALL},
+    Action.BILL_FAMILY: {E: _ELDER, F: _family("see_money"), H: _ALL, SYS: _ALL},
     Action.RUN_UPKEEP: {SYS: _ALL},
     Action.SUSPEND_VENDOR: {B: _DISTRICT, SYS: _ALL},
     Action.REINSTATE_VENDOR: {B: _May(_in_district, not_own_entry=True), SYS: _ALL},

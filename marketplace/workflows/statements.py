@@ -16,6 +16,7 @@ from marketplace.settlement import rules
 from marketplace.settlement import service as settlement
 from marketplace.settlement.models import STEPS, Statement
 from marketplace.vouchers import payouts, programmes
+from marketplace.workflows import sampling
 from marketplace.workflows.policy import About, Action, require
 
 ACTIONS = {
@@ -40,7 +41,9 @@ def sign_statement(
 ) -> Signed:
     """Sign one step of a statement; the last one pays the vendor. Repeating it changes nothing.
 
-    Raises ``WrongState`` out of order and ``NotAllowed`` where one person would sign twice.
+    Raises ``WrongState`` out of order and ``NotAllowed`` where one person would sign twice. The county
+    approves once its sample is checked (``SampleOpen``), and the release waits for the end of the public
+    notice (``NoticeRuns``).
     """
     if step not in STEPS:
         raise BadInput(field="step", value=step, expected=list(STEPS))
@@ -58,6 +61,10 @@ def sign_statement(
             ),
         )
         at = ports.clock.now()
+        if step == "county_approved":
+            sampling.require_checked(session, row)
+        elif step == "released":
+            sampling.require_notice_over(session, row, at)
         fresh = settlement.sign(session, statement_id, step=step, at=at, actor=actor, note=note)
         paid = _payable(row) if step == "released" else {}
         if fresh:

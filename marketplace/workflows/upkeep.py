@@ -24,7 +24,7 @@ from marketplace.kernel.ports import DeliveryFailed, Ports
 from marketplace.orders import service as orders
 from marketplace.orders.states import State
 from marketplace.vouchers import service as vouchers
-from marketplace.workflows import accept, confirm, follow_up, recur
+from marketplace.workflows import accept, confirm, follow_up, own_money, recur
 from marketplace.workflows.lapse import lapse
 from marketplace.workflows.ledger import seal_ledger
 from marketplace.workflows.offer import Market, offer_next
@@ -85,6 +85,7 @@ def upkeep(
     owed = follow_up.find_due(session, ports)
     did("follow_ups", owed.call_backs + owed.welfare)
     did("tell_outside_payers", tell_outside_payers(session, ports).taken)
+    did("collect_payments", own_money.collect(session, ports).booked)
     did("lapse", lapse(session, ports).entitlements)
     sealed = did("seal", sum(s.transfers for s in seal_ledger(session, ports)))
     return Kept(

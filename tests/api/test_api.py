@@ -254,3 +254,18 @@ def test_the_document_is_openapi_3_1_and_holds_only_the_api(app):
     assert document["openapi"].startswith("3.1")
     assert all(path.startswith("/api/v1/") for path in document["paths"])
     assert "$defs" not in answer.get_data(as_text=True)
+
+
+def test_cash_at_the_door_and_a_bill_settle_what_the_elder_owes(people, clock):
+    work_order_id = assigned(people)
+    clock.advance(days=1, minutes=30)
+    entered = {"visit_id": "X1", "shown": evidence(clock, "in")}
+    ok(people["caregiver"].post(f"/work-orders/{work_order_id}/check-in", entered), 201)
+    clock.advance(hours=1)
+    ok(people["caregiver"].post("/visits/X1/check-out", {"shown": evidence(clock, "out")}))
+    ok(people["elder"].post(f"/work-orders/{work_order_id}/confirm", {"method": "tap"}))
+    paid = ok(people["caregiver"].post(f"/work-orders/{work_order_id}/cash", {"fen": 100}))
+    assert paid["owed_fen"] > 0
+    bill = ok(people["hotline"].post("/elders/E1/bill"))
+    assert (bill["fen"], bill["elder_id"]) == (paid["owed_fen"], "E1")
+    assert people["bureau"].post("/elders/E1/bill").status_code == 403

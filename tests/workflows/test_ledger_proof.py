@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import text
@@ -16,10 +18,13 @@ from marketplace.kernel.db import transaction
 from marketplace.settlement import verify as settlement_verify
 from marketplace.vouchers import service
 from marketplace.vouchers import verify as ledger_verify
+from marketplace.vouchers.payouts import record_payment
 from marketplace.workflows.grants import grant_period
+from marketplace.workflows.holdback import release_holdback, score_holdback
 from marketplace.workflows.ledger import export_beancount, seal_ledger, verify_ledger
 from marketplace.workflows.statements import answer_held
 from tests.builders import (
+    DISTRICT,
     NOVEMBER,
     NOW,
     a_caregiver,
@@ -29,9 +34,19 @@ from tests.builders import (
     an_assessment,
     an_elder,
 )
-from tests.workflows.test_settlement import DECEMBER_2, VENDOR, close, serve, sign_all
+from tests.workflows.test_settlement import (
+    BUREAU,
+    BUREAU_2,
+    DECEMBER_2,
+    Q4,
+    VENDOR,
+    close,
+    serve,
+    sign_all,
+)
 
 ONE, TWO = Actor("one", Role.SYSTEM), Actor("two", Role.SYSTEM)
+JANUARY_5 = datetime(2027, 1, 5, 1, 0, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -67,11 +82,15 @@ def books(session, ports, clock):
     seal_ledger(session, ports)
     clock.at = DECEMBER_2
     run = close(session, ports).run_id
-    answer_held(
-        session, ports, VENDOR, run_id=run, work_order_id="W3", vendor_id="V1", text="有签字"
-    )
+    for said in ("有签字", "见附件"):
+        answer_held(
+            session, ports, VENDOR, run_id=run, work_order_id="W3", vendor_id="V1", text=said
+        )
     sign_all(session, ports)
     grant_period(session, ports, ONE, TWO, period=Period(2026, 12))
+    clock.at = JANUARY_5
+    score_holdback(session, ports, BUREAU, **Q4, score=90, reason="回访满意率")
+    release_holdback(session, ports, BUREAU_2, **Q4)
     seal_ledger(session, ports)
 
 
@@ -113,7 +132,8 @@ def _tamper(session, table, statements):
         ).all():
             session.execute(text(f'ALTER TABLE {table} DROP CONSTRAINT "{name}" CASCADE'))
     for statement in statements.split(";"):
-        session.execute(text(statement.replace(" by = ", ' "by" = ')))
+        # ``by`` needs quotes on PostgreSQL and is always a word of its own here.
+        session.execute(text(re.sub(r"\bby\b", '"by"', statement)))
     for _, sql in triggers:
         session.execute(text(sql))
 
@@ -124,146 +144,457 @@ def _found(session):
     return found + [f"{f.table} {f.row}: {f.rule}" for f in settlement_verify.verify(connection)]
 
 
+CHANGE, DELETE, INSERT, SWAP = "change", "delete", "insert", "swap"
+
 TAMPERINGS = [
     (
         "ledger_account",
+        CHANGE,
         "UPDATE ledger_account SET credits_posted = credits_posted + 1 WHERE id = 'ent:LV:E1:2026-11'",
         "ent:LV:E1:2026-11",
     ),
     (
         "ledger_account",
+        CHANGE,
         "UPDATE ledger_account SET vendor_id = 'V2' WHERE id = 'due:V1:LV'",
         "due:V1:LV",
     ),
-    ("ledger_account", "DELETE FROM ledger_account WHERE id = 'due:V1:NV'", "ledger_transfer"),
     (
         "ledger_account",
+        CHANGE,
+        "UPDATE ledger_account SET district_code = '321202' WHERE id = 'owed:E1'",
+        "ledger_account owed:E1",
+    ),
+    (
+        "ledger_account",
+        DELETE,
+        "DELETE FROM ledger_account WHERE id = 'due:V1:NV'",
+        "ledger_transfer",
+    ),
+    (
+        "ledger_account",
+        INSERT,
         "INSERT INTO ledger_account (id, kind, unit, guarded, debits_pending, debits_posted, credits_pending, credits_posted) VALUES ('due:V9:LV', 'due', 'fen', (1 = 0), 0, 0, 0, 5)",
         "due:V9:LV",
     ),
     (
+        "ledger_account",
+        SWAP,
+        "UPDATE ledger_account SET elder_id = CASE elder_id WHEN 'E1' THEN 'E2' ELSE 'E1' END WHERE id IN ('owed:E1', 'owed:E2')",
+        "ledger_account owed:E1",
+    ),
+    (
         "ledger_transfer",
+        CHANGE,
         "UPDATE ledger_transfer SET amount = amount + 1 WHERE id = 'post/W1/1/2'",
         "due:V1:LV",
     ),
     (
         "ledger_transfer",
+        CHANGE,
         "UPDATE ledger_transfer SET at = '2026-11-22 00:00:00' WHERE id = 'hold/W1/1/1'",
         "ledger_seal",
     ),
-    ("ledger_transfer", "DELETE FROM ledger_transfer WHERE id = 'hold/W6/1/2'", "price_s"),
+    ("ledger_transfer", DELETE, "DELETE FROM ledger_transfer WHERE id = 'hold/W6/1/2'", "price_s"),
     (
         "ledger_transfer",
+        INSERT,
         "INSERT INTO ledger_transfer (serial, id, kind, code, unit, debit_account, credit_account, amount, period, at) VALUES (99999, 'x', 'direct', 'x', 'fen', 'ent:LV:E2:2026-12', 'due:V1:LV', 1, '2026-12', '2026-12-02 00:00:00')",
-        "due:V1:LV",
+        "ledger_transfer 99999",
     ),
     (
         "ledger_transfer",
+        SWAP,
         "UPDATE ledger_transfer SET debit_account = CASE debit_account WHEN 'owed:E1' THEN 'owed:E2' ELSE 'owed:E1' END WHERE id IN ('post/W1/1/4', 'post/W2/1/4')",
         "ledger_transfer",
     ),
     (
         "ledger_seal",
+        CHANGE,
         "UPDATE ledger_seal SET sha256 = previous_sha256 WHERE id = 1",
         "ledger_seal 1",
     ),
-    ("ledger_seal", "DELETE FROM ledger_seal WHERE id = 2", "ledger_seal 2"),
+    ("ledger_seal", DELETE, "DELETE FROM ledger_seal WHERE id = 2", "ledger_seal 2"),
+    (
+        "ledger_seal",
+        INSERT,
+        "INSERT INTO ledger_seal SELECT 3, to_serial + 1, to_serial + 1, 1, sha256, previous_sha256, at FROM ledger_seal WHERE id = 2",
+        "ledger_seal 3",
+    ),
+    (
+        "ledger_seal",
+        SWAP,
+        "UPDATE ledger_seal SET sha256 = (SELECT o.sha256 FROM ledger_seal o WHERE o.id = 3 - ledger_seal.id)",
+        "ledger_seal",
+    ),
     (
         "entitlement",
+        CHANGE,
         "UPDATE entitlement SET ends_on = '2027-12-31' WHERE account_id = 'ent:LV:E1:2026-11'",
         "ent:LV:E1:2026-11",
     ),
     (
         "entitlement",
+        DELETE,
         "DELETE FROM entitlement WHERE account_id = 'ent:LV:E1:2026-12'",
         "ent:LV:E1:2026-12",
     ),
     (
         "entitlement",
+        INSERT,
         "INSERT INTO entitlement SELECT 'ent:LV:E1:2027-01', elder_id, programme_code, programme_version, slot, tier, district_code, '2027-01', 0, unit, granted, valid_from, ends_on, grant_run_id, replaces_id FROM entitlement WHERE account_id = 'ent:LV:E1:2026-12'",
         "ent:LV:E1:2027-01",
     ),
     (
+        "entitlement",
+        SWAP,
+        "UPDATE entitlement SET valid_from = ends_on, ends_on = valid_from WHERE account_id = 'ent:LV:E1:2026-11'",
+        "ent:LV:E1:2026-11",
+    ),
+    (
         "price_split",
+        CHANGE,
         "UPDATE price_split SET price_fen = price_fen - 1 WHERE work_order_id = 'W1'",
         "price_split W1",
     ),
     (
         "price_split",
+        CHANGE,
         "UPDATE price_split SET state = 'held' WHERE work_order_id = 'W5'",
         "price_split W5",
     ),
     (
         "price_split",
+        CHANGE,
         "UPDATE price_split SET elder_id = 'E2' WHERE work_order_id = 'W1'",
         "price_share W1",
     ),
-    ("price_split", "DELETE FROM price_split WHERE work_order_id = 'W6'", "price_share W6"),
+    (
+        "price_split",
+        CHANGE,
+        "UPDATE price_split SET at = '2026-11-22 00:00:00' WHERE work_order_id = 'W6'",
+        "price_split W6",
+    ),
+    (
+        "price_split",
+        CHANGE,
+        "UPDATE price_split SET minutes = minutes + 1 WHERE work_order_id = 'W6'",
+        "price_split W6",
+    ),
+    (
+        "price_split",
+        CHANGE,
+        "UPDATE price_split SET sold = (SELECT o.sold FROM price_split o WHERE o.work_order_id = 'W4') WHERE work_order_id = 'W1'",
+        "price_split W1",
+    ),
+    ("price_split", DELETE, "DELETE FROM price_split WHERE work_order_id = 'W6'", "price_share W6"),
+    (
+        "price_split",
+        INSERT,
+        "INSERT INTO price_split SELECT 'W99', revision, elder_id, district_code, period, use_on, price_fen, minutes, sold, state, at FROM price_split WHERE work_order_id = 'W1'",
+        "price_split W99",
+    ),
+    (
+        "price_split",
+        SWAP,
+        "UPDATE price_split SET price_fen = 29000 - price_fen WHERE work_order_id IN ('W1', 'W4')",
+        "price_split W1",
+    ),
     (
         "price_share",
+        CHANGE,
         "UPDATE price_share SET fen = fen + 1 WHERE work_order_id = 'W1' AND position = 1",
         "W1",
     ),
     (
         "price_share",
+        CHANGE,
+        "UPDATE price_share SET sold_sha256 = NULL WHERE work_order_id = 'W1' AND position = 1",
+        "price_share W1",
+    ),
+    (
+        "price_share",
+        SWAP,
         "UPDATE price_share SET position = 11 - position WHERE work_order_id = 'W1'",
         "price_share W1",
     ),
-    ("price_share", "DELETE FROM price_share WHERE work_order_id = 'W6' AND position = 1", "W6"),
+    (
+        "price_share",
+        DELETE,
+        "DELETE FROM price_share WHERE work_order_id = 'W6' AND position = 1",
+        "W6",
+    ),
+    (
+        "price_share",
+        INSERT,
+        "INSERT INTO price_share SELECT work_order_id, revision, 9, programme_code, programme_version, tier, unit, fen, minutes, rate_fen_per_hour, account_id, NULL, NULL, sold_sha256 FROM price_share WHERE work_order_id = 'W1' AND position = 2",
+        "price_split W1",
+    ),
     (
         "redemption",
+        CHANGE,
         "UPDATE redemption SET vendor_id = 'V2' WHERE work_order_id = 'W1'",
         "redemption W1",
     ),
-    ("redemption", "DELETE FROM redemption WHERE work_order_id = 'W1'", "W1"),
     (
         "redemption",
+        CHANGE,
+        "UPDATE redemption SET at = '2026-11-22 00:00:00' WHERE work_order_id = 'W1'",
+        "redemption W1",
+    ),
+    ("redemption", DELETE, "DELETE FROM redemption WHERE work_order_id = 'W1'", "W1"),
+    (
+        "redemption",
+        INSERT,
+        "INSERT INTO redemption SELECT 'W6', 'X-W6', vendor_id, period, price_fen, minutes_delivered, at FROM redemption WHERE work_order_id = 'W1'",
+        "redemption W6",
+    ),
+    (
+        "redemption",
+        SWAP,
         "UPDATE redemption SET visit_id = '' WHERE work_order_id = 'W1'; UPDATE redemption SET visit_id = 'X-W1' WHERE work_order_id = 'W2'; UPDATE redemption SET visit_id = 'X-W2' WHERE work_order_id = 'W1'",
         "W1",
     ),
-    ("grant_run", "UPDATE grant_run SET fen = fen - 1", "grant_run"),
-    ("grant_run", "UPDATE grant_run SET released_by = 'three'", "grant_run"),
-    ("settlement_run", "UPDATE settlement_run SET closed_by = 'nobody'", "settlement_run"),
-    ("settlement_run", "DELETE FROM settlement_run", "settlement_run"),
-    ("statement", "UPDATE statement SET vendor_name = 'x'", "statement ST"),
+    ("grant_run", CHANGE, "UPDATE grant_run SET fen = fen - 1", "grant_run"),
+    ("grant_run", CHANGE, "UPDATE grant_run SET released_by = 'three'", "grant_run"),
+    ("grant_run", CHANGE, "UPDATE grant_run SET previewed_at = '2026-11-01 00:00:00'", "grant_run"),
+    ("grant_run", CHANGE, "UPDATE grant_run SET released_at = '2026-11-01 00:00:00'", "grant_run"),
+    ("grant_run", DELETE, "DELETE FROM grant_run WHERE period = '2026-12'", "grant_run"),
+    (
+        "grant_run",
+        INSERT,
+        "INSERT INTO grant_run SELECT 'GR-x', period, district_code, state, previewed_by, previewed_at, released_by, released_at, preview_sha256, new, minutes, fen FROM grant_run WHERE period = '2026-12'",
+        "grant_run GR-x",
+    ),
+    (
+        "grant_run",
+        SWAP,
+        "UPDATE grant_run SET previewed_by = released_by, released_by = previewed_by",
+        "grant_run",
+    ),
+    ("settlement_run", CHANGE, "UPDATE settlement_run SET closed_by = 'nobody'", "settlement_run"),
+    ("settlement_run", DELETE, "DELETE FROM settlement_run", "settlement_run"),
+    (
+        "settlement_run",
+        INSERT,
+        "INSERT INTO settlement_run SELECT 'SR-x', '2026-10', district_code, closed_at, closed_by, 0, 0, 0, 0, sha256 FROM settlement_run",
+        "settlement_run SR-x",
+    ),
+    (
+        "settlement_run",
+        SWAP,
+        "UPDATE settlement_run SET lines = statements, statements = lines",
+        "settlement_run",
+    ),
+    ("statement", CHANGE, "UPDATE statement SET vendor_name = 'x'", "statement ST"),
     (
         "statement",
+        CHANGE,
         "UPDATE statement SET payable_fen = payable_fen + 1, total_fen = total_fen + 1",
         "statement ST",
     ),
-    ("statement", "DELETE FROM statement", "statement"),
+    ("statement", DELETE, "DELETE FROM statement", "statement"),
+    (
+        "statement",
+        INSERT,
+        "INSERT INTO statement SELECT 'ST-x', run_id, '2026-10', vendor_id, vendor_name, district_code, lines, total_fen, payable_fen, outside_fen, own_fen, holdback_fen, by_programme, sha256 FROM statement",
+        "statement ST-x",
+    ),
+    (
+        "statement",
+        SWAP,
+        "UPDATE statement SET own_fen = outside_fen, outside_fen = own_fen, payable_fen = holdback_fen, holdback_fen = payable_fen",
+        "statement ST",
+    ),
     (
         "statement_line",
+        CHANGE,
         "UPDATE statement_line SET minutes = minutes + 1 WHERE number = 1",
         "statement ST",
     ),
-    ("statement_line", "DELETE FROM statement_line WHERE number = 2", "statement_line ST"),
-    ("settlement_held", "UPDATE settlement_held SET reason = 'x'", "settlement_run"),
-    ("settlement_held", "DELETE FROM settlement_held", "settlement_run"),
-    ("held_answer", "UPDATE held_answer SET text = 'x'", "held_answer"),
-    ("held_answer", "DELETE FROM held_answer", "held_answer"),
+    (
+        "statement_line",
+        DELETE,
+        "DELETE FROM statement_line WHERE number = 2",
+        "statement_line ST",
+    ),
+    (
+        "statement_line",
+        INSERT,
+        "INSERT INTO statement_line SELECT statement_id, 99, 'fee', work_order_id, visit_id, elder_id, service_code, visit_on, origin_period, minutes, total_fen, by_programme FROM statement_line WHERE number = 1",
+        "statement_line ST",
+    ),
+    (
+        "statement_line",
+        SWAP,
+        "UPDATE statement_line SET visit_id = CASE number WHEN 1 THEN 'X-W2' ELSE 'X-W1' END WHERE number IN (1, 2)",
+        "statement ST",
+    ),
+    ("settlement_held", CHANGE, "UPDATE settlement_held SET reason = 'x'", "settlement_run"),
+    ("settlement_held", CHANGE, "UPDATE settlement_held SET facts = '{}'", "settlement_run"),
+    ("settlement_held", DELETE, "DELETE FROM settlement_held", "settlement_run"),
+    (
+        "settlement_held",
+        INSERT,
+        "INSERT INTO settlement_held SELECT run_id, 'W6', vendor_id, reason, facts FROM settlement_held",
+        "settlement_run",
+    ),
+    (
+        "settlement_held",
+        SWAP,
+        "UPDATE settlement_held SET vendor_id = reason, reason = vendor_id",
+        "settlement_run",
+    ),
+    ("held_answer", CHANGE, "UPDATE held_answer SET text = 'x'", "held_answer"),
+    ("held_answer", DELETE, "DELETE FROM held_answer", "held_answer"),
+    (
+        "held_answer",
+        INSERT,
+        "INSERT INTO held_answer SELECT 'HA-x', run_id, work_order_id, at, by, text, text_sha256 FROM held_answer WHERE text = '有签字'",
+        "held_answer W3",
+    ),
+    (
+        "held_answer",
+        SWAP,
+        "UPDATE held_answer SET text = CASE text WHEN '有签字' THEN '见附件' ELSE '有签字' END",
+        "held_answer",
+    ),
     (
         "statement_signature",
+        CHANGE,
         "UPDATE statement_signature SET by = 'x' WHERE number = 4",
         "statement_signature ST",
     ),
     (
         "statement_signature",
+        CHANGE,
+        "UPDATE statement_signature SET note = 'x' WHERE number = 4",
+        "statement_signature ST",
+    ),
+    (
+        "statement_signature",
+        DELETE,
         "DELETE FROM statement_signature WHERE number = 4",
         "statement_signature ST",
     ),
+    (
+        "statement_signature",
+        INSERT,
+        "INSERT INTO statement_signature SELECT statement_id, 5, 4, step, at, by || 'x', role, note, content_sha256 FROM statement_signature WHERE number = 4",
+        "statement_signature ST",
+    ),
+    (
+        "statement_signature",
+        SWAP,
+        "UPDATE statement_signature SET step = CASE number WHEN 2 THEN 'county_approved' ELSE 'street_checked' END WHERE number IN (2, 3)",
+        "statement_signature ST",
+    ),
+    (
+        "sample_result",
+        CHANGE,
+        "UPDATE sample_result SET outcome = 'doubtful' WHERE way = 'call'",
+        "sample_result ST",
+    ),
+    ("sample_result", CHANGE, "UPDATE sample_result SET by = 'x'", "sample_result ST"),
+    (
+        "sample_result",
+        DELETE,
+        "DELETE FROM sample_result WHERE way = 'field'",
+        "sample_result ST",
+    ),
+    (
+        "sample_result",
+        INSERT,
+        "INSERT INTO sample_result SELECT statement_id, number + 7, way, outcome, note, at, by FROM sample_result WHERE way = 'field'",
+        "sample_result ST",
+    ),
+    (
+        "sample_result",
+        SWAP,
+        "UPDATE sample_result SET note = by, by = note",
+        "sample_result ST",
+    ),
+    ("holdback_step", CHANGE, "UPDATE holdback_step SET score = 100", "holdback_step 2026Q4"),
+    (
+        "holdback_step",
+        DELETE,
+        "DELETE FROM holdback_step WHERE number = 2",
+        "holdback_step 2026Q4",
+    ),
+    (
+        "holdback_step",
+        INSERT,
+        "INSERT INTO holdback_step SELECT '2026Q3', vendor_id, district_code, number, previous, score, percent, paid_fen, kept_fen, reason, at, by FROM holdback_step WHERE number = 1",
+        "holdback_step 2026Q3",
+    ),
+    (
+        "holdback_step",
+        SWAP,
+        "UPDATE holdback_step SET paid_fen = kept_fen + 1, kept_fen = paid_fen - 1",
+        "holdback_step 2026Q4",
+    ),
 ]
+"""Table, what is done to it, plain SQL, and what a finding must name."""
 
 
 def test_a_row_changed_by_hand_is_found_and_named(session, books):
     _open_the_doors(session)
     unseen = []
-    for table, statements, named in TAMPERINGS:
+    for table, _, statements, named in TAMPERINGS:
         _tamper(session, table, statements)
         found = _found(session)
         session.rollback()
         if not any(named in f for f in found):
             unseen.append((statements, named, found))
+    assert unseen == []
+
+
+def test_every_table_of_money_is_tampered_with_in_each_way():
+    done = {(table, way) for table, way, *_ in TAMPERINGS}
+    tables = [*ledger_verify.FROZEN, *settlement_verify.FROZEN, "grant_run"]
+    assert done == {(t, way) for t in tables for way in (CHANGE, DELETE, INSERT, SWAP)}
+
+
+UNSEALED = [
+    "UPDATE ledger_transfer SET at = '2026-11-22 00:00:00' WHERE id = 'void/W8/1/1'",
+    "UPDATE ledger_transfer SET code = 'death' WHERE id = 'void/W8/1/1'",
+    "UPDATE ledger_transfer SET period = '2026-12' WHERE id = 'payment/P1'",
+    "UPDATE ledger_transfer SET code = 'fee' WHERE id = 'payment/P1'",
+    "UPDATE ledger_transfer SET at = '2027-01-01 00:00:00' WHERE id = 'grant/LV:E1:2027-01'",
+    "UPDATE ledger_transfer SET period = '2026-12' WHERE id = 'grant/LV:E1:2027-01'",
+]
+
+
+def test_what_no_seal_covers_yet_cannot_change_unseen_either(session, ports, books):
+    with transaction(session):
+        a_hold(
+            session,
+            id="W8",
+            version=a_service(session, "ZJ002"),
+            visit_on=NOW.date().replace(day=28),
+        )
+        service.release(session, work_order_id="W8", at=NOW, reason="cancelled")
+        record_payment(
+            session,
+            payment_id="P1",
+            elder_id="E1",
+            district_code=DISTRICT,
+            vendor_id=None,
+            fen=100,
+            method="family_account",
+            period="2026-11",
+            at=NOW,
+        )
+    grant_period(session, ports, ONE, TWO, period=Period(2027, 1))
+    assert verify_ledger(session).findings == ()
+    _open_the_doors(session)
+    unseen = []
+    for statement in UNSEALED:
+        _tamper(session, "ledger_transfer", statement)
+        found = _found(session)
+        session.rollback()
+        if not any(f.startswith("ledger_transfer") for f in found):
+            unseen.append((statement, found))
     assert unseen == []
 
 

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -16,16 +17,19 @@ from sqlalchemy.exc import DatabaseError
 from marketplace.kernel.actor import Actor, Role
 from marketplace.kernel.clock import Period
 from marketplace.kernel.db import transaction
-from marketplace.kernel.errors import NotAllowed, WrongState
+from marketplace.kernel.errors import NotAllowed, NotFound, WrongState
 from marketplace.orders.models import WorkOrder
 from marketplace.queries.statements import document, held_rows, statements
+from marketplace.settlement.checks import NoticeRuns, SampleOpen
 from marketplace.settlement.export import to_csv, to_html, to_xlsx
 from marketplace.settlement.models import StatementLine
 from marketplace.vouchers import service
 from marketplace.vouchers.models import LedgerAccount
 from marketplace.vouchers.verify import verify
+from marketplace.workflows.holdback import release_holdback, score_holdback
 from marketplace.workflows.policy import Action, scope
 from marketplace.workflows.reverse import ReverseRequest, reverse
+from marketplace.workflows.sampling import record_check, sample_of
 from marketplace.workflows.settle import PeriodOpen, close_month
 from marketplace.workflows.statements import answer_held, sign_statement
 from tests.builders import (
@@ -90,6 +94,21 @@ def proven(session):
     return findings
 
 
+def check_all(session, ports, outcome="confirmed"):
+    """Look at every line that was drawn."""
+    for s in sample_of(session, ST):
+        record_check(
+            session,
+            ports,
+            BUREAU,
+            statement_id=ST,
+            number=s.number,
+            way=s.way,
+            outcome=outcome,
+            note="回访",
+        )
+
+
 def sign_all(session, ports):
     for actor, step in (
         (VENDOR, "vendor_confirmed"),
@@ -97,6 +116,10 @@ def sign_all(session, ports):
         (BUREAU, "county_approved"),
         (BUREAU_2, "released"),
     ):
+        if step == "county_approved":
+            check_all(session, ports)
+        elif step == "released":
+            ports.clock.advance(days=3)
         done = sign_statement(session, ports, actor, statement_id=ST, step=step)
     return done
 
@@ -173,9 +196,95 @@ def test_who_approved_a_statement_does_not_release_it(session, ports, november):
         (STREET, "street_checked"),
         (BUREAU, "county_approved"),
     ):
+        if step == "county_approved":
+            check_all(session, ports)
         sign_statement(session, ports, actor, statement_id=ST, step=step)
+    ports.clock.advance(days=3)
     with pytest.raises(NotAllowed):
         sign_statement(session, ports, BUREAU, statement_id=ST, step="released")
+
+
+def street_checked(session, ports):
+    close(session, ports)
+    for actor, step in ((VENDOR, "vendor_confirmed"), (STREET, "street_checked")):
+        sign_statement(session, ports, actor, statement_id=ST, step=step)
+
+
+def test_the_county_approves_only_what_it_sampled(session, ports, november):
+    close(session, ports)
+    assert sample_of(session, ST) == []
+    sign_statement(session, ports, VENDOR, statement_id=ST, step="vendor_confirmed")
+    sign_statement(session, ports, STREET, statement_id=ST, step="street_checked")
+    drawn = sample_of(session, ST)
+    assert sorted(s.way for s in drawn) == ["call", "field"]
+    assert {s.work_order_id for s in drawn} <= {"W1", "W2"}
+    with pytest.raises(SampleOpen):
+        sign_statement(session, ports, BUREAU, statement_id=ST, step="county_approved")
+    check_all(session, ports)
+    check_all(session, ports)
+    assert sample_of(session, ST) == [replace(s, outcome="confirmed") for s in drawn]
+    done = sign_statement(session, ports, BUREAU, statement_id=ST, step="county_approved")
+    assert done.step == "county_approved"
+
+
+def test_a_doubtful_visit_is_reversed_before_the_county_approves(session, ports, november):
+    street_checked(session, ports)
+    check_all(session, ports, outcome="doubtful")
+    doubtful = sorted({s.work_order_id for s in sample_of(session, ST)})
+    with pytest.raises(SampleOpen) as refused:
+        sign_statement(session, ports, BUREAU, statement_id=ST, step="county_approved")
+    assert refused.value.facts["doubtful"] == doubtful
+    for n, work_order_id in enumerate(doubtful):
+        request = ReverseRequest(work_order_id, "invalidated", "抽查老人否认上门")
+        reverse(session, ports, BUREAU, key=f"r{n}", request=request)
+    sign_statement(session, ports, BUREAU, statement_id=ST, step="county_approved")
+
+
+def test_a_line_that_was_not_drawn_takes_no_result(session, ports, november):
+    street_checked(session, ports)
+    with pytest.raises(NotFound):
+        record_check(
+            session, ports, BUREAU, statement_id=ST, number=3, way="call", outcome="confirmed"
+        )
+
+
+def test_payment_waits_for_the_public_notice(session, ports, november, clock):
+    street_checked(session, ports)
+    check_all(session, ports)
+    sign_statement(session, ports, BUREAU, statement_id=ST, step="county_approved")
+    clock.advance(days=2)
+    with pytest.raises(NoticeRuns):
+        sign_statement(session, ports, BUREAU_2, statement_id=ST, step="released")
+    clock.advance(days=1)
+    assert sign_statement(session, ports, BUREAU_2, statement_id=ST, step="released").paid_fen > 0
+
+
+Q4 = {"quarter": "2026Q4", "vendor_id": "V1", "district_code": DISTRICT}
+
+
+@pytest.mark.parametrize(
+    ("score", "paid", "kept"), [(96, 1_500, 0), (90, 750, 750), (60, 0, 1_500)]
+)
+def test_a_quarters_holdback_is_paid_by_its_score(
+    session, ports, november, clock, score, paid, kept
+):
+    close(session, ports)
+    sign_all(session, ports)
+    with pytest.raises(WrongState):
+        score_holdback(session, ports, BUREAU, **Q4, score=score, reason="回访满意率")
+    clock.at = datetime(2027, 1, 5, 1, 0, tzinfo=UTC)
+    scored = score_holdback(session, ports, BUREAU, **Q4, score=score, reason="回访满意率")
+    assert (scored.held_fen, scored.paid_fen, scored.is_released) == (1_500, paid, False)
+    with pytest.raises(NotAllowed):
+        release_holdback(session, ports, BUREAU, **Q4)
+    done = release_holdback(session, ports, BUREAU_2, **Q4)
+    assert (done.paid_fen, done.kept_fen, done.is_released) == (paid, kept, True)
+    assert release_holdback(session, ports, BUREAU_2, **Q4) == done
+    assert session.get(LedgerAccount, f"bank:{DISTRICT}").credits_posted == 13_500 + paid
+    for code in ("GP-A2", "LV"):
+        due = session.get(LedgerAccount, f"due:V1:{code}")
+        assert due.credits_posted == due.debits_posted
+    assert proven(session) == []
 
 
 def test_a_reversal_after_the_closing_is_a_negative_line_of_the_next_month(

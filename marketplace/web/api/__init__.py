@@ -12,7 +12,17 @@ from apiflask import APIFlask
 from flask import Response
 from flask_limiter import Limiter
 
-from marketplace.web.api import days, orders, periods, redeem, rings, tokens, vendors, visits
+from marketplace.web.api import (
+    days,
+    orders,
+    periods,
+    redeem,
+    rings,
+    settlement,
+    tokens,
+    vendors,
+    visits,
+)
 from marketplace.web.api.frame import KEY_HEADER
 from marketplace.web.auth import current_actor
 
@@ -45,7 +55,7 @@ _REFUSALS = {
 
 def register(app: APIFlask) -> None:
     """Add the API to the application."""
-    for module in (tokens, orders, visits, days, periods, vendors, rings, redeem):
+    for module in (tokens, orders, visits, days, periods, settlement, vendors, rings, redeem):
         app.register_blueprint(module.bp)
     limiter: Limiter = next(iter(app.extensions["limiter"]))
     endpoint = "api_tokens.create_token"

@@ -16,11 +16,14 @@ from marketplace.workflows import (
     cancel,
     cards,
     confirm,
+    holdback,
     offer,
+    own_money,
     place,
     recur,
     redeem,
     reverse,
+    sampling,
     statements,
     substitute,
     suspend,
@@ -208,6 +211,24 @@ class StatementOut(BaseModel):
 
 class SignedOut(RootModel[statements.Signed]):
     """How far a statement has come."""
+
+
+class SampleOut(BaseModel):
+    """The visits of a statement that the county checks."""
+
+    items: list[sampling.Sampled]
+
+
+class PaidOut(RootModel[own_money.Paid]):
+    """What the elder owes after a payment."""
+
+
+class BilledOut(RootModel[own_money.Billed]):
+    """A bill and the code by which it is paid."""
+
+
+class HoldbackOut(RootModel[holdback.Holdback]):
+    """A vendor's quarter: held back, paid and kept."""
 
 
 class SuspendedOut(RootModel[suspend.Suspended]):

@@ -14,15 +14,18 @@ from marketplace.web.api.types import (
     Code,
     Cursor,
     Day,
+    Fen,
     Flag,
     Id,
     Latitude,
     Limit,
+    LineNumber,
     Longitude,
     Metres,
     Minutes,
     Moment,
     Note,
+    Percent,
     Quantity,
     Query,
     Reference,
@@ -225,6 +228,36 @@ class Sign(Body):
 
     step: Literal[STEPS]  # type: ignore[valid-type]
     note: Note = ""
+
+
+class SampleResult(Body):
+    """What the county found of one sampled line, in the field or by telephone."""
+
+    number: LineNumber
+    way: Literal["field", "call"]
+    outcome: Literal["confirmed", "doubtful"]
+    note: Note = ""
+
+
+class Cash(Body):
+    """Cash at the door, in fen."""
+
+    fen: Fen
+
+
+class ReleaseHoldback(Body):
+    """Whose quarter's holdback is paid."""
+
+    quarter: Annotated[str, Field(pattern=r"^20[0-9]{2}Q[1-4]$")]
+    vendor_id: Id
+    district_code: Annotated[str, Field(pattern=r"^[0-9]{6}$")]
+
+
+class ScoreHoldback(ReleaseHoldback):
+    """The quality score of a vendor's quarter, and where it comes from."""
+
+    score: Percent
+    reason: Annotated[Note, Field(min_length=1)]
 
 
 class StatementQuery(Query):

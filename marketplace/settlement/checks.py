@@ -1,0 +1,164 @@
+"""The county's sample of a statement, the public notice, and a quarter's holdback."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from marketplace.kernel.errors import BadInput, Conflict, NotAllowed, WrongState
+from marketplace.settlement import rules, service
+from marketplace.settlement.models import (
+    STEPS,
+    HoldbackStep,
+    SampleResult,
+    Statement,
+    StatementLine,
+    StatementSignature,
+)
+from marketplace.settlement.rules import Sampled
+
+
+class SampleOpen(Conflict):
+    """Sampled lines wait for a result, or are doubtful and not reversed. Facts: ``missing`` (numbers
+    of lines with their way), ``doubtful`` (work orders)."""
+
+
+class NoticeRuns(Conflict):
+    """The public notice has not ended. Facts: ``until``."""
+
+
+OUTCOMES = ("confirmed", "doubtful")
+WAYS = ("field", "call")
+
+
+def sample(
+    session: Session, statement_id: str, *, field_percent: int, call_percent: int
+) -> list[Sampled]:
+    """Return the lines that the county checks; empty until the street has checked.
+
+    Drawn by the statement's hash and the street's signature: known to nobody before, the same for all
+    afterwards.
+    """
+    row = service.statement(session, statement_id)
+    signed = {s.step: s for s in service.signatures(session, statement_id)}
+    street = signed.get("street_checked")
+    if street is None:
+        return []
+    visits = {
+        line.work_order_id: line.number
+        for line in session.execute(
+            select(StatementLine.number, StatementLine.work_order_id).where(
+                StatementLine.statement_id == statement_id, StatementLine.kind == "visit"
+            )
+        )
+    }
+    word = f"{row.sha256}/{street.by}/{street.at.isoformat()}"
+    return rules.sample(visits, word=word, field_percent=field_percent, call_percent=call_percent)
+
+
+def results(session: Session, statement_id: str) -> dict[tuple[int, str], SampleResult]:
+    """Return what was found so far, by line and way."""
+    rows = session.scalars(select(SampleResult).where(SampleResult.statement_id == statement_id))
+    return {(r.number, r.way): r for r in rows}
+
+
+def record(
+    session: Session,
+    statement_id: str,
+    wanted: Sampled,
+    *,
+    outcome: str,
+    note: str,
+    at: datetime,
+    by: str,
+) -> bool:
+    """Write a result once; return ``False`` where the same is known. Raises ``WrongState`` for another."""
+    if outcome not in OUTCOMES:
+        raise BadInput(field="outcome", value=outcome, expected=list(OUTCOMES))
+    before = results(session, statement_id).get((wanted.number, wanted.way))
+    if before is not None:
+        if (before.outcome, before.by) == (outcome, by):
+            return False
+        raise WrongState(id=statement_id, state=before.outcome, expected=["no result yet"])
+    session.execute(
+        insert(SampleResult),
+        [
+            {
+                "statement_id": statement_id,
+                "number": wanted.number,
+                "way": wanted.way,
+                "outcome": outcome,
+                "note": note[:200],
+                "at": at,
+                "by": by,
+            }
+        ],
+    )
+    return True
+
+
+def notice_until(session: Session, statement_id: str, *, days: int) -> datetime | None:
+    """Return when the public notice of an approved statement ends."""
+    approved = session.scalar(
+        select(StatementSignature.at).where(
+            StatementSignature.statement_id == statement_id,
+            StatementSignature.step == "county_approved",
+        )
+    )
+    return approved + timedelta(days=days) if approved else None
+
+
+def released_in(
+    session: Session, quarter: str, vendor_id: str, district_code: str
+) -> list[Statement]:
+    """Return the quarter's statements of a vendor that were paid."""
+    paid = select(StatementSignature.statement_id).where(
+        StatementSignature.number == len(STEPS), StatementSignature.step == "released"
+    )
+    rows = session.scalars(
+        select(Statement)
+        .where(
+            Statement.vendor_id == vendor_id,
+            Statement.district_code == district_code,
+            Statement.period.like(f"{quarter[:4]}-%"),
+            Statement.id.in_(paid),
+        )
+        .order_by(Statement.period)
+    )
+    return [s for s in rows if rules.quarter_of(s.period) == quarter]
+
+
+def holdback_steps(
+    session: Session, quarter: str, vendor_id: str, district_code: str
+) -> list[HoldbackStep]:
+    """Return the steps that were taken, in order."""
+    return list(
+        session.scalars(
+            select(HoldbackStep)
+            .where(
+                HoldbackStep.quarter == quarter,
+                HoldbackStep.vendor_id == vendor_id,
+                HoldbackStep.district_code == district_code,
+            )
+            .order_by(HoldbackStep.number)
+        )
+    )
+
+
+def take_holdback_step(session: Session, step: HoldbackStep) -> bool:
+    """Write a step; return ``False`` where this person took it before.
+
+    Raises ``NotAllowed`` where one person would take both, ``WrongState`` where another took it.
+    """
+    done = holdback_steps(session, step.quarter, step.vendor_id, step.district_code)
+    if len(done) >= step.number:
+        if done[step.number - 1].by == step.by:
+            return False
+        raise WrongState(id=step.quarter, state=f"step {len(done)}", expected=["a step not taken"])
+    if any(d.by == step.by for d in done):
+        raise NotAllowed(action="release_holdback", role="bureau", needs="a second person")
+    session.add(step)
+    session.flush()
+    return True

@@ -1,0 +1,138 @@
+"""Money that moves beside the visits: the county's sample, the quarter's holdback, own money."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from apiflask import APIBlueprint
+
+from marketplace.settlement import service as settlement
+from marketplace.web.api import answers as out
+from marketplace.web.api import bodies
+from marketplace.web.api.frame import command_key, for_action, ports, session, write
+from marketplace.web.auth import current_actor
+from marketplace.workflows import holdback, own_money, sampling
+from marketplace.workflows.policy import About, Action, require
+from marketplace.workflows.step import remembered
+
+bp = APIBlueprint("api_settlement", __name__, url_prefix="/api/v1", tag="Money")
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    statement_id: str
+    number: int
+    way: str
+    outcome: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    items: list[sampling.Sampled]
+
+
+@dataclass(frozen=True, slots=True)
+class _Score:
+    quarter: str
+    vendor_id: str
+    district_code: str
+    score: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Release:
+    quarter: str
+    vendor_id: str
+    district_code: str
+
+
+@bp.get("/statements/<string:statement_id>/sample")
+@bp.output(out.SampleOut)
+@for_action(Action.SEE_STATEMENT)
+def get_sample(statement_id: str) -> Any:
+    """Return the visits that the county checks; none before the street has checked."""
+    row = settlement.statement(session(), statement_id)
+    about = About(
+        kind="statement", id=row.id, vendor_id=row.vendor_id, district_code=row.district_code
+    )
+    require(current_actor(), Action.SEE_STATEMENT, about)
+    return {"items": sampling.sample_of(session(), statement_id)}
+
+
+@bp.post("/statements/<string:statement_id>/sample")
+@bp.input(bodies.SampleResult)
+@bp.output(out.SampleOut)
+@for_action(Action.APPROVE_STATEMENT)
+def record_check(statement_id: str, json_data: bodies.SampleResult) -> Any:
+    """Write down what the county found of a sampled visit; the answer is the sample since."""
+    asked = _Check(statement_id, **json_data.model_dump())
+    return remembered(
+        session(),
+        ports(),
+        current_actor(),
+        key=command_key(),
+        command="check_sample",
+        request=asked,
+        answer=_Sample,
+        run=lambda: _Sample(
+            sampling.record_check(session(), ports(), current_actor(), **asdict(asked))
+        ),
+    )
+
+
+@bp.post("/holdbacks/score")
+@bp.input(bodies.ScoreHoldback)
+@bp.output(out.HoldbackOut)
+@for_action(Action.APPROVE_STATEMENT)
+def score_holdback(json_data: bodies.ScoreHoldback) -> Any:
+    """Score a vendor's quarter; the answer says what would be paid and kept. Nothing is paid yet."""
+    asked = _Score(**json_data.model_dump())
+    return remembered(
+        session(),
+        ports(),
+        current_actor(),
+        key=command_key(),
+        command="score_holdback",
+        request=asked,
+        answer=holdback.Holdback,
+        run=lambda: holdback.score_holdback(session(), ports(), current_actor(), **asdict(asked)),
+    )
+
+
+@bp.post("/holdbacks/release")
+@bp.input(bodies.ReleaseHoldback)
+@bp.output(out.HoldbackOut)
+@for_action(Action.APPROVE_STATEMENT)
+def release_holdback(json_data: bodies.ReleaseHoldback) -> Any:
+    """Pay what the score earned and return the rest to the budgets; not by whoever scored."""
+    asked = _Release(**json_data.model_dump())
+    return remembered(
+        session(),
+        ports(),
+        current_actor(),
+        key=command_key(),
+        command="release_holdback",
+        request=asked,
+        answer=holdback.Holdback,
+        run=lambda: holdback.release_holdback(session(), ports(), current_actor(), **asdict(asked)),
+    )
+
+
+@bp.post("/work-orders/<string:work_order_id>/cash")
+@bp.input(bodies.Cash)
+@bp.output(out.PaidOut)
+@for_action(Action.TAKE_CASH)
+def take_cash(work_order_id: str, json_data: bodies.Cash) -> Any:
+    """Book cash that the elder gave at the door; the answer says what is still owed."""
+    return write(own_money.take_cash, own_money.CashRequest(work_order_id, json_data.fen))
+
+
+@bp.post("/elders/<string:elder_id>/bill")
+@bp.output(out.BilledOut)
+@for_action(Action.BILL_FAMILY)
+def bill_family(elder_id: str) -> Any:
+    """Make a bill of what the elder owes; the family pays it by its code."""
+    return write(own_money.bill_family, own_money.BillRequest(elder_id))

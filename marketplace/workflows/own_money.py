@@ -1,0 +1,287 @@
+"""What elders pay themselves: cash at the door, the family account, and what is given back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from marketplace.elders import access
+from marketplace.kernel import audit
+from marketplace.kernel.actor import SYSTEM, Actor
+from marketplace.kernel.clock import Period, local, today
+from marketplace.kernel.db import transaction
+from marketplace.kernel.errors import BadInput
+from marketplace.kernel.ids import new_id
+from marketplace.kernel.ports import DeliveryFailed, OutsideRefused, PaymentProvider, Ports
+from marketplace.orders import service as orders
+from marketplace.vouchers import payouts
+from marketplace.vouchers.models import LedgerAccount, LedgerTransfer
+from marketplace.vouchers.splits import owed_account
+from marketplace.workflows import policy, subjects
+from marketplace.workflows.policy import Action
+from marketplace.workflows.step import run_step
+
+TELL_REFUNDS_FOR = timedelta(days=3)
+
+
+@dataclass(frozen=True, slots=True)
+class CashRequest:
+    """Cash that an elder gave at the door of one visit, in fen."""
+
+    work_order_id: str
+    fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class BillRequest:
+    """Ask a family to pay what the elder owes now."""
+
+    elder_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """What an elder owes after a payment, in fen; negative where the elder has paid too much."""
+
+    elder_id: str
+    fen: int
+    owed_fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class Billed:
+    """A bill and the code by which the family pays it."""
+
+    bill_id: str
+    elder_id: str
+    fen: int
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """How many payments of the provider were booked, and how many refunds were ordered."""
+
+    booked: int
+    refunded: int
+
+
+def owed_fen(session: Session, elder_id: str) -> int:
+    """Return what an elder owes of own money: captured and charged, less paid. Holds do not count."""
+    a = LedgerAccount
+    found = session.scalar(
+        select(a.debits_posted - a.credits_posted).where(a.id == owed_account(elder_id))
+    )
+    return int(found or 0)
+
+
+def take_cash(
+    session: Session, ports: Ports, actor: Actor, *, key: str, request: CashRequest
+) -> Paid:
+    """Book cash given at the door: the elder owes less, the vendor is due less.
+
+    Raises ``BadInput`` for more than the elder owes.
+    """
+    return run_step(
+        session,
+        ports,
+        actor,
+        key=key,
+        command="take_cash",
+        request=request,
+        answer=Paid,
+        run=lambda at: _take_cash(session, actor, key, request, at),
+    )
+
+
+def _take_cash(
+    session: Session, actor: Actor, key: str, request: CashRequest, at: datetime
+) -> Paid:
+    row = orders.work_order(session, request.work_order_id)
+    policy.require(actor, Action.TAKE_CASH, subjects.about_work_order(session, actor, row))
+    # Two hands that take cash of one elder at once meet here.
+    session.execute(
+        select(LedgerAccount.id)
+        .where(LedgerAccount.id == owed_account(row.elder_id))
+        .with_for_update()
+    )
+    owed = owed_fen(session, row.elder_id)
+    if not 0 < request.fen <= owed or row.vendor_id is None:
+        raise BadInput(field="fen", value=request.fen, expected=f"1 to {max(owed, 0)}")
+    payouts.record_payment(
+        session,
+        payment_id=f"cash/{new_id()}",
+        elder_id=row.elder_id,
+        district_code=row.district_code,
+        vendor_id=row.vendor_id,
+        fen=request.fen,
+        method="cash_at_door",
+        period=str(Period.of(local(at).date())),
+        at=at,
+    )
+    audit.record(
+        session,
+        at=at,
+        actor=actor,
+        action="take_cash",
+        subject_kind="work_order",
+        subject_id=row.id,
+        fen=request.fen,
+    )
+    return Paid(row.elder_id, request.fen, owed - request.fen)
+
+
+def bill_family(
+    session: Session, ports: Ports, actor: Actor, *, key: str, request: BillRequest
+) -> Billed:
+    """Ask the provider for what the elder owes now; a repeat gets the first bill.
+
+    Raises ``BadInput`` where nothing is owed. The provider is told outside any transaction and knows a
+    repeat by the bill's id.
+    """
+    billed = run_step(
+        session,
+        ports,
+        actor,
+        key=key,
+        command="bill_family",
+        request=request,
+        answer=Billed,
+        run=lambda at: _bill(session, actor, request, at),
+    )
+    code = _provider(ports).ask(bill_id=billed.bill_id, elder_id=billed.elder_id, fen=billed.fen)
+    return Billed(billed.bill_id, billed.elder_id, billed.fen, code)
+
+
+def _bill(session: Session, actor: Actor, request: BillRequest, at: datetime) -> Billed:
+    elder = access.facts(session, request.elder_id, on=local(at).date())
+    policy.require(actor, Action.BILL_FAMILY, subjects.about_elder(session, actor, elder))
+    owed = owed_fen(session, elder.id)
+    if owed <= 0:
+        raise BadInput(field="elder_id", value=elder.id, expected="an elder who owes own money")
+    bill_id = f"B-{new_id()}"[:40]
+    audit.record(
+        session,
+        at=at,
+        actor=actor,
+        action="bill_family",
+        subject_kind="elder",
+        subject_id=elder.id,
+        bill_id=bill_id,
+        fen=owed,
+    )
+    return Billed(bill_id, elder.id, owed, "")
+
+
+def _provider(ports: Ports) -> PaymentProvider:
+    if ports.payments is None:
+        raise BadInput(field="payments", value=None, expected="a payment provider (settings)")
+    return ports.payments
+
+
+def collect(session: Session, ports: Ports) -> Collected:
+    """Book what families paid since, each once, and give back what elders paid too much.
+
+    Safe to kill and to run twice at once: a payment is known by its bill, a refund by its entry.
+    """
+    if ports.payments is None:
+        return Collected(0, 0)
+    booked = 0
+    for payment in ports.payments.received():
+        with transaction(session):
+            at = ports.clock.now()
+            district = access.facts(session, payment.elder_id, on=today(ports.clock)).district_code
+            fresh = payouts.record_payment(
+                session,
+                payment_id=payment.bill_id,
+                elder_id=payment.elder_id,
+                district_code=district,
+                vendor_id=None,
+                fen=payment.fen,
+                method="family_account",
+                period=str(Period.of(today(ports.clock))),
+                at=at,
+            )
+            if fresh:
+                audit.record(
+                    session,
+                    at=at,
+                    actor=SYSTEM,
+                    action="collect_payment",
+                    subject_kind="elder",
+                    subject_id=payment.elder_id,
+                    bill_id=payment.bill_id,
+                    fen=payment.fen,
+                )
+        booked += fresh
+        ports.payments.acknowledge(payment.bill_id)
+    return Collected(booked, _give_back(session, ports, ports.payments))
+
+
+def _give_back(session: Session, ports: Ports, provider: PaymentProvider) -> int:
+    """Refund to the family account, newest bill first, what elders paid beyond what they owe."""
+    given = 0
+    for elder_id in _overpaid(session):
+        with transaction(session):
+            refunds = payouts.plan_refunds(
+                session,
+                elder_id=elder_id,
+                period=str(Period.of(today(ports.clock))),
+                at=ports.clock.now(),
+            )
+            for refund in refunds:
+                audit.record(
+                    session,
+                    at=ports.clock.now(),
+                    actor=SYSTEM,
+                    action="refund_payment",
+                    subject_kind="elder",
+                    subject_id=elder_id,
+                    bill_id=refund.bill_id,
+                    fen=refund.fen,
+                )
+        given += len(refunds)
+    # Told again for three days: the provider knows a repeat, and a killed process may have told none.
+    since = ports.clock.now() - TELL_REFUNDS_FOR
+    due = payouts.refunds_since(session, since)
+    session.rollback()
+    for refund in due:
+        try:
+            provider.refund(refund_id=refund.entry_id, bill_id=refund.bill_id, fen=refund.fen)
+        except (OutsideRefused, DeliveryFailed) as error:
+            with transaction(session):
+                audit.record(
+                    session,
+                    at=ports.clock.now(),
+                    actor=SYSTEM,
+                    action="outside_refused",
+                    subject_kind="refund",
+                    subject_id=refund.bill_id,
+                    reason=str(error)[:200],
+                )
+    return given
+
+
+def _overpaid(session: Session) -> list[str]:
+    a = LedgerAccount
+    found = list(
+        session.scalars(
+            select(a.elder_id)
+            .where(
+                a.kind == "owed",
+                a.credits_posted > a.debits_posted,
+                a.id.in_(
+                    select(LedgerTransfer.credit_account).where(
+                        LedgerTransfer.code == "family_account"
+                    )
+                ),
+            )
+            .order_by(a.elder_id)
+            .limit(500)
+        )
+    )
+    session.rollback()
+    return [e for e in found if e is not None]
