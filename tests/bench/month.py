@@ -1,6 +1,9 @@
 """Grants for a city's elders, a month of redemptions, and its closing: seconds and memory.
 
 ``python -m tests.bench.month --db postgres --elders 356900 --lines 150000``
+
+With ``--keep NAME`` the redeemed month is made once and copied for each run; ``--entries 10000000``
+measures the proof of a great ledger.
 """
 
 from __future__ import annotations
@@ -32,6 +35,8 @@ from marketplace.queries.statements import document, statement_ids
 from marketplace.settlement.export import to_csv
 from marketplace.visits.models import Visit
 from marketplace.vouchers import service
+from marketplace.vouchers.ledger import micro_of, open_accounts
+from marketplace.vouchers.payouts import bank_account
 from marketplace.workflows.grants import districts, preview_grants, release_grants
 from marketplace.workflows.ledger import seal_ledger, verify_ledger
 from marketplace.workflows.settle import close_month
@@ -155,7 +160,7 @@ def redeem_month(session: Session, lines: int) -> None:
             _redeem_part(session, range(start, min(start + 5_000, lines)), elders, version)
 
 
-def _redeem_part(session, numbers, elders, version) -> None:
+def _redeem_part(session, numbers, elders, version, *, capture: bool = True) -> None:
     orders, works, visits, asked, captures = [], [], [], [], []
     for n in numbers:
         elder_id, district = elders[n * 7 % len(elders)]
@@ -232,7 +237,8 @@ def _redeem_part(session, numbers, elders, version) -> None:
         ],
         at=NOW,
     )
-    service.capture_many(session, captures, at=NOW)
+    if capture:
+        service.capture_many(session, captures, at=NOW)
 
 
 def sheets_sha256(session: Session) -> str:
@@ -243,42 +249,127 @@ def sheets_sha256(session: Session) -> str:
     return digest.hexdigest()
 
 
+_TOP_UP = """
+INSERT INTO ledger_transfer (id, kind, code, unit, debit_account, credit_account, amount, period, at,
+                             row_sha256)
+SELECT id, 'direct', 'family_account', 'fen', debit, credit, amount, '2026-11', :at,
+       encode(sha256(convert_to(concat_ws(E'\x1f', id, 'direct', 'family_account', 'fen', debit,
+         credit, amount, 'None', 'None', 'None', 'None', '2026-11', 'None', CAST(:micro AS text)),
+         'UTF8')), 'hex')
+FROM (SELECT 'payment/B' || n AS id, 'bank:' || a.district_code AS debit, a.id AS credit,
+             100 + n % 900 AS amount
+      FROM generate_series(CAST(:first AS bigint), CAST(:last AS bigint)) n
+      JOIN bench_owed a ON a.k = n % :owed) p
+"""
+_COUNT_UP = """
+UPDATE ledger_account a SET {counter} = {counter} + s.fen
+FROM (SELECT {side} AS id, SUM(amount) AS fen FROM ledger_transfer
+      WHERE id LIKE 'payment/B%' GROUP BY 1) s WHERE a.id = s.id
+"""
+
+
+def top_up(session: Session, entries: int) -> None:
+    """Add payments of elders until the ledger has so many transfers (PostgreSQL only).
+
+    Each row and each counter is what ``record_payment`` would have written.
+    """
+    with transaction(session):
+        have = int(session.scalar(text("SELECT COUNT(*) FROM ledger_transfer")) or 0)
+        open_accounts(session, [bank_account(code) for code in DISTRICTS])
+        session.execute(text("DROP TABLE IF EXISTS bench_owed"))
+        session.execute(
+            text(
+                "CREATE TABLE bench_owed AS SELECT id, district_code, ROW_NUMBER() OVER (ORDER BY id)"
+                " - 1 AS k FROM ledger_account WHERE kind = 'owed'"
+            )
+        )
+        session.execute(text("CREATE INDEX ON bench_owed (k)"))
+        owed = int(session.scalar(text("SELECT COUNT(*) FROM bench_owed")) or 0)
+    for first in range(0, entries - have, 500_000):
+        with transaction(session):
+            # The rows are lawful; checking two keys of each would take as long again.
+            session.execute(text("SET LOCAL session_replication_role = replica"))
+            last = min(first + 500_000, entries - have) - 1
+            values = {"first": first, "last": last, "owed": owed, "at": NOW, "micro": micro_of(NOW)}
+            session.execute(text(_TOP_UP), values)
+    with transaction(session):
+        for counter, side in (
+            ("credits_posted", "credit_account"),
+            ("debits_posted", "debit_account"),
+        ):
+            session.execute(text(_COUNT_UP.format(counter=counter, side=side)))
+        session.execute(text("ANALYZE"))
+
+
+def fill(url: str, elders: int, lines: int) -> None:
+    """Load elders, grant the month and redeem its lines."""
+    with Session(engine_of(url)) as session:
+        with timed(f"{elders} elders loaded"):
+            load_elders(session, elders, seed=1)
+        with transaction(session):
+            session.execute(text("ANALYZE"))
+        with timed("preview and release of a month's grants"):
+            granted = grant_month(session)
+        sys.stdout.write(f"{granted} entitlements\n")
+        with timed(f"{lines} work orders held and captured"):
+            redeem_month(session, lines)
+        session.get_bind().dispose()  # type: ignore[union-attr]
+
+
+def close_twice(session: Session) -> None:
+    """Close the month and close it again; the hashes must be the same."""
+    _Ports.clock = FrozenClock(datetime(2026, 12, 2, 1, 0, tzinfo=UTC))
+    hashes = []
+    for attempt in ("the month closed", "closed again"):
+        with timed(attempt):
+            closed = close_month(session, _Ports(), ONE, period=NOVEMBER)  # type: ignore[arg-type]
+        sha = hashlib.sha256("".join(c.sha256 for c in closed).encode()).hexdigest()
+        hashes.append((sha, sheets_sha256(session)))
+        sys.stdout.write(
+            f"{sum(c.statements for c in closed)} statements, {sum(c.lines for c in closed)} lines, "
+            f"{sum(c.held for c in closed)} held, {sha[:16]}, sheets {hashes[-1][1][:16]}\n"
+        )
+    assert hashes[0] == hashes[1]
+
+
+def prove(session: Session) -> None:
+    """Seal and verify the ledger."""
+    with timed("sealed"):
+        seal_ledger(session, _Ports())  # type: ignore[arg-type]
+    with timed("verified"):
+        verdict = verify_ledger(session)
+    sys.stdout.write(
+        f"{verdict.accounts} accounts, {verdict.transfers} transfers, {verdict.sealed} sealed, "
+        f"{[str(f) for f in verdict.findings[:3]] or 'proven'}\n"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--db", choices=["sqlite", "postgres"], default="postgres")
     parser.add_argument("--elders", type=int, default=356_900)
     parser.add_argument("--lines", type=int, default=150_000)
+    parser.add_argument("--entries", type=int, help="top the ledger up to so many (PostgreSQL)")
+    parser.add_argument("--keep", help="keep the redeemed month as a database of this name")
+    parser.add_argument("--only", choices=["fill", "close", "prove"], help="leave out the rest")
     options = parser.parse_args()
-    with database(options.db) as url, Session(engine_of(url)) as session:
+
+    def redeemed(url: str) -> None:
+        fill(url, options.elders, options.lines)
+        if options.entries:
+            with Session(engine_of(url)) as session, timed(f"topped up to {options.entries}"):
+                top_up(session, options.entries)
+                session.get_bind().dispose()  # type: ignore[union-attr]
+
+    with (
+        database(options.db, keep=options.keep, fill=redeemed) as url,
+        Session(engine_of(url)) as session,
+    ):
         watch_server(session)
-        with timed(f"{options.elders} elders loaded"):
-            load_elders(session, options.elders, seed=1)
-        if options.db == "postgres":
-            with transaction(session):
-                session.execute(text("ANALYZE"))
-        with timed("preview and release of a month's grants"):
-            granted = grant_month(session)
-        sys.stdout.write(f"{granted} entitlements\n")
-        with timed(f"{options.lines} work orders held and captured"):
-            redeem_month(session, options.lines)
-        _Ports.clock = FrozenClock(datetime(2026, 12, 2, 1, 0, tzinfo=UTC))
-        for attempt in ("the month closed", "closed again"):
-            with timed(attempt):
-                closed = close_month(session, _Ports(), ONE, period=NOVEMBER)  # type: ignore[arg-type]
-            lines = sum(c.lines for c in closed)
-            sha = hashlib.sha256("".join(c.sha256 for c in closed).encode()).hexdigest()
-            sys.stdout.write(
-                f"{sum(c.statements for c in closed)} statements, {lines} lines, "
-                f"{sum(c.held for c in closed)} held, {sha[:16]}, sheets {sheets_sha256(session)[:16]}\n"
-            )
-        with timed("sealed"):
-            seal_ledger(session, _Ports())  # type: ignore[arg-type]
-        with timed("verified"):
-            verdict = verify_ledger(session)
-        sys.stdout.write(
-            f"{verdict.accounts} accounts, {verdict.transfers} transfers, {verdict.sealed} sealed, "
-            f"{[str(f) for f in verdict.findings[:3]] or 'proven'}\n"
-        )
+        if options.only in (None, "close"):
+            close_twice(session)
+        if options.only in (None, "prove"):
+            prove(session)
 
 
 if __name__ == "__main__":
