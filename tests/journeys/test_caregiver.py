@@ -148,13 +148,14 @@ def test_hours_and_a_mistake_that_keeps_the_first_record(desk, town: Town):
         assert violations(here.page) == []
         assert here.overflow() <= 0
     page = here.page
-    assert "50" in page.locator(".figure").inner_text()
-    page.click("summary:has-text('时间不对')")
+    assert "50" in page.locator("li:has-text('8:12')").inner_text()
+    line = page.locator("li:has-text('8:12')")
+    line.locator("summary:has-text('时间不对')").click()
     assert violations(page) == []
     here.picture("caregiver-hours")
-    page.fill("input[name=says_out]", "09:20")
-    page.fill("input[name=reason]", "忘了签退，后来才点")
-    page.click("button:has-text('交更正')")
+    line.locator("input[name=says_out]").fill("09:20")
+    line.locator("input[name=reason]").fill("忘了签退，后来才点")
+    line.locator("button:has-text('交更正')").click()
     page.wait_for_selector(".bar--ok")
     assert re.search("等着审核", page.locator("main").inner_text())
     with town.app.app_context():

@@ -1,0 +1,152 @@
+"""Lighthouse on the storefront, an elder's home and the hotline's console of a small served town.
+
+    npm install --prefix DIR lighthouse@12
+    python -m tests.bench.lighthouse --program DIR/node_modules/.bin/lighthouse [--out FILE]
+
+Prints accessibility, best practices and performance of each page (0 to 100) and what Lighthouse
+objects to; exits 1 where accessibility or best practices are not 100 or performance is under 95. Needs
+Chromium and Node. Performance is Lighthouse's simulated slow phone; on a busy machine it says little.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import urllib.parse
+import urllib.request
+from http.cookiejar import CookieJar
+from pathlib import Path
+from typing import Any
+
+from werkzeug.serving import make_server
+
+from marketplace.accounts.demo import DEMO_PASSWORD
+from marketplace.accounts.service import NewAccount, create_accounts
+from marketplace.app import create_app, db
+from marketplace.config import Settings
+from marketplace.kernel.actor import Role
+from marketplace.kernel.clock import FrozenClock, Period, today
+from marketplace.kernel.db import Base, transaction
+from tests import builders, small_city
+from tests.conftest import MONDAY_MORNING
+
+PAGES = {
+    "storefront": ("elder", "/services"),
+    "elder home": ("elder", "/home"),
+    "hotline console": ("hotline", "/hotline?phone=13800000000"),
+}
+LEAST = {"accessibility": 100, "best-practices": 100, "performance": 95}
+CHROME = "--headless=new --no-sandbox --disable-gpu --disable-background-networking"
+
+
+def serve(folder: Path) -> tuple[Any, str]:
+    """Build a small town, serve it on a free port; return the server and its address."""
+    settings = Settings(
+        instance=folder, secret_key="s" * 40, data_key="d" * 40, demo=True, log_level="ERROR"
+    )
+    app = create_app(settings, clock=FrozenClock(MONDAY_MORNING))
+    with app.app_context():
+        Base.metadata.create_all(db.engine)
+        ports = app.extensions["ports"]
+        day = today(ports.clock)
+        city = small_city.build(db.session, ports, day=day, work_orders=240)
+        for district in small_city.DISTRICTS:
+            builders.granted(db.session, Period.of(day), district)
+        db.session.commit()
+        small_city.hold_prices(db.session, ports)
+        with transaction(db.session):
+            create_accounts(
+                db.session,
+                [
+                    NewAccount(
+                        username="elder", display_name="张桂兰", role=Role.ELDER,
+                        elder_id=city.elder_id,
+                    ),
+                    NewAccount(username="hotline", display_name="吴敏", role=Role.HOTLINE),
+                ],
+                password=DEMO_PASSWORD,
+            )  # fmt: skip
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server, f"http://127.0.0.1:{server.server_port}"
+
+
+def cookie_of(address: str, username: str) -> str:
+    """Sign in over HTTP and return the session as a Cookie header."""
+    jar = CookieJar()
+    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
+    page = opener.open(f"{address}/sign-in").read().decode()
+    token = page.split('name="csrf_token" value="')[1].split('"')[0]
+    form = {"csrf_token": token, "username": username, "password": DEMO_PASSWORD, "next": ""}
+    opener.open(f"{address}/sign-in", urllib.parse.urlencode(form).encode()).read()
+    return "; ".join(f"{c.name}={c.value}" for c in jar)
+
+
+def look(program: str, chromium: str, address: str, cookie: str) -> dict[str, Any]:
+    """Run Lighthouse on one page; return its report."""
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as headers:
+        json.dump({"Cookie": cookie}, headers)
+        headers.flush()
+        done = subprocess.run(
+            [
+                program, address, "--output=json", "--quiet", f"--chrome-flags={CHROME}",
+                f"--extra-headers={headers.name}",
+                f"--only-categories={','.join(LEAST)}",
+            ],
+            env={**os.environ, "CHROME_PATH": chromium},
+            capture_output=True, text=True, timeout=300, check=False,
+        )  # fmt: skip
+    if done.returncode:
+        sys.exit(f"lighthouse failed on {address}: {done.stderr[-800:]}")
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report
+
+
+def objections(report: dict[str, Any], category: str) -> list[str]:
+    """Return the audits of a category that cost points."""
+    audits = report["audits"]
+    return [
+        f"{ref['id']}: {audits[ref['id']].get('displayValue') or audits[ref['id']]['title']}"
+        for ref in report["categories"][category]["auditRefs"]
+        if ref["weight"] and (audits[ref["id"]]["score"] or 0) < 0.9
+        and audits[ref["id"]]["scoreDisplayMode"] not in ("notApplicable", "manual", "informative")
+    ]  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--program", default=shutil.which("lighthouse"))
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if not options.program or not chromium:
+        sys.exit("lighthouse or chromium is not installed: nothing was looked at")
+    bad, kept = False, {}
+    with tempfile.TemporaryDirectory() as folder:
+        server, address = serve(Path(folder))
+        for name, (username, path) in PAGES.items():
+            report = look(options.program, chromium, address + path, cookie_of(address, username))
+            shown = report["finalDisplayedUrl"]
+            scores = {c: round(100 * (report["categories"][c]["score"] or 0)) for c in LEAST}
+            kept[name] = {"url": shown.replace(address, ""), "scores": scores}
+            print(name, shown.replace(address, ""), scores)
+            for category, least in LEAST.items():
+                if scores[category] < least:
+                    bad = True
+                    print(f"  {category}:", "; ".join(objections(report, category)))
+        server.shutdown()
+    if options.out:
+        options.out.write_text(json.dumps(kept, ensure_ascii=False, indent=1), "utf-8")
+    sys.exit(1 if bad else 0)
+
+
+if __name__ == "__main__":
+    main()
