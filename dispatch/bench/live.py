@@ -275,10 +275,13 @@ class Bench:
         return 0
 
     def _could_be_kept(self, day: LiveDay, absent: str, answer: Answer) -> int:
-        """Return how many more visits planning everybody around anew would serve."""
+        """Return the priorities that planning everybody around anew would serve in addition.
+
+        Priorities, not visits: to serve two ordinary ones for an urgent one keeps nothing.
+        """
         small, start = around(day, absent, answer)
         found = solve(small, seconds=self.judge_s, workers=2, start=start)
-        return max(0, found.totals.assigned - start.totals.assigned)
+        return max(0, _left_out(small, start) - _left_out(small, found))
 
 
 def around(day: LiveDay, absent: str, answer: Answer) -> tuple[Problem, Plan]:
@@ -318,6 +321,12 @@ def around(day: LiveDay, absent: str, answer: Answer) -> tuple[Problem, Plan]:
         raise RuntimeError(f"the answer does not stand in its own part: {wrong[0]}")
     start = replace(day.plan, routes=kept, unassigned=(), totals=totals_of(small, kept))
     return small, start
+
+
+def _left_out(problem: Problem, plan: Plan) -> int:
+    """Return the priorities that the plan leaves out, summed."""
+    served = {stop.task for route in plan.routes for stop in route.stops}
+    return sum(task.priority for task in problem.tasks if task.id not in served)
 
 
 def _until(caregiver: Caregiver, home_s: int) -> Caregiver:

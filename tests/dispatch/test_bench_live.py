@@ -53,7 +53,7 @@ def test_a_visit_given_up_is_keepable_only_where_what_stands_in_its_way_has_not_
     old = Task("old", 5, 7200, ((36_000, 36_000),), forbidden=only("c1", "c2"))
     day, answer = without_c3(at_places(old, fresh), moment)
     assert answer.lost == ("fresh",)
-    bench = Bench(day.problem, day.plan, seed=1, judge_s=0.2)
+    bench = Bench(day.problem, day.plan, seed=1, judge_s=2.0)
     assert bench._could_be_kept(day, "c3", answer) == keepable
 
 
