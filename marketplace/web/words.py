@@ -266,6 +266,46 @@ FACT_VALUES: dict[str, Any] = {
     "dibao_edge": _l("just above the allowance"),
     "low": _l("low income"),
     "ordinary": _l("ordinary"),
+    "tefu": _l("family-planning hardship"),
+    "youfu": _l("veterans and families"),
+    "severe_disability": _l("severe disability"),
+    "jizhong": _l("central care grant"),
+    "tisheng": _l("upgrade programme"),
+    "ltci": _l("care insurance in payment"),
+    "tekun_agreement": _l("care agreement for the destitute"),
+    "bed": _l("care bed at home"),
+}
+
+WANTED: dict[str, Any] = {
+    "at_least": _l("%(value)s or more"),
+    "at_most": _l("%(value)s or less"),
+    "is": _l("must be: %(value)s"),
+    "is_not": _l("must not be: %(value)s"),
+    "one_of": _l("one of: %(value)s"),
+    "has_any": _l("any of: %(value)s"),
+    "has_none": _l("none of: %(value)s"),
+}
+"""Test of a rule -> how it is said."""
+
+
+def wanted_words(text: str) -> str:
+    """Return a rule's test in words: ``at_least 60`` -> 60 or more."""
+    operator, _space, value = text.partition(" ")
+    if operator not in WANTED:
+        return text
+    return str(WANTED[operator]) % {"value": fact_value(value)}
+
+
+def cause_word(code: str) -> str:
+    """Return what would change an elder's rights: another ability level, a birthday, an end."""
+    if code.startswith("level_"):
+        return _("ability level %(level)s", level=code.removeprefix("level_"))
+    return str(CAUSES.get(code, code))
+
+
+CAUSES: dict[str, Any] = {
+    "birthday": _l("birthday"),
+    "no_assessment": _l("the assessment ends"),
 }
 
 

@@ -33,8 +33,10 @@ from marketplace.web.words import (
     HELD_REASONS,
     PAPERS,
     STEP_WORDS,
+    cause_word,
     error_sentence,
     fact_value,
+    wanted_words,
 )
 from marketplace.workflows.complain import RingBackRequest, ask_ring_back
 from marketplace.workflows.confirm import ResolveRequest, resolve
@@ -301,6 +303,8 @@ def case_page(elder_id: str) -> str:
         rights=rights(session(), elder_id, today_here()),
         facts=FACTS,
         fact_value=fact_value,
+        wanted_words=wanted_words,
+        cause_word=cause_word,
         papers=PAPERS,
         names=district_names(),
         key=new_id(),
