@@ -61,20 +61,26 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument(
             "--seeds", type=_seeds, metavar="A,B", help="all files once with each of these"
         )
+        one.add_argument("--seconds", type=_positive, default=DEFAULT_SECONDS, metavar="S")
         one.set_defaults(run=_files)
     city = kinds.add_parser("city", help="a city's plain day: ours, PyVRP, VROOM and OR-Tools")
     city.add_argument("--orders", type=_count, default=5200, metavar="N")
     city.add_argument("--problem", metavar="PROBLEM", help="this day instead of a synthetic one")
     city.add_argument("--engines", metavar="A,B", help="some of ours,pyvrp,vroom,ortools")
+    city.add_argument(
+        "--seconds", type=_clocks, default=dict(city_bench.CLOCKS), metavar="S",
+        help="for every engine, or for some: ours=30,vroom=300 "
+        f"({', '.join(f'{name} {s:g}' for name, s in city_bench.CLOCKS.items())})",
+    )  # fmt: skip
     city.set_defaults(run=_city)
     live_bench.add_arguments(
         kinds.add_parser("live", help="offers, insertions and repairs on a planned day")
     )
     sizes = kinds.add_parser("scale", help="time and memory by the size of the city's day")
     scale.add_arguments(sizes)
+    sizes.add_argument("--seconds", type=_positive, default=DEFAULT_SECONDS, metavar="S")
     sizes.set_defaults(run=scale.run)
     for one in (routing, home, city, sizes):
-        one.add_argument("--seconds", type=_positive, default=DEFAULT_SECONDS, metavar="S")
         one.add_argument(
             "--iterations", type=_natural, metavar="N", help="stop ours after N, not by the clock"
         )
@@ -110,6 +116,19 @@ def _positive(text: str) -> float:
     if not 0 < value <= 1e7:
         raise argparse.ArgumentTypeError(f"{text!r}; give seconds, more than 0")
     return value
+
+
+def _clocks(text: str) -> dict[str, float]:
+    """Return the seconds of each engine: one number for all, or ``engine=seconds`` for some."""
+    if "=" not in text:
+        return dict.fromkeys(city_bench.CLOCKS, _positive(text))
+    clocks = dict(city_bench.CLOCKS)
+    for part in text.split(","):
+        name, _, seconds = part.partition("=")
+        if name not in clocks:
+            raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(clocks)}")
+        clocks[name] = _positive(seconds)
+    return clocks
 
 
 def _city(given: argparse.Namespace) -> int:

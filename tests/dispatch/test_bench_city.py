@@ -119,7 +119,8 @@ def test_city_prints_the_table_and_names_projections(
 ):
     path, table = tmp_path / "day.json", tmp_path / "out.csv"
     write_problem(small_day(), path)
-    asked = ["--engines", "ours,ortools", "--seconds", "1", "--csv", str(table)]
+    clocks = ["--seconds", "ours=0.5,ortools=1"]
+    asked = ["--engines", "ours,ortools", *clocks, "--csv", str(table)]
     assert main(["bench", "city", "--problem", str(path), *asked]) == 0
     rows = list(csv.DictReader(table.open()))
     assert [(row["engine"], row["left_out"], row["violations"]) for row in rows] == [

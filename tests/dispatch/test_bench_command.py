@@ -270,3 +270,13 @@ def test_bad_file_ends_with_code_2_and_no_stack(tmp_path: Path, capsys: pytest.C
     assert "bks.csv:2" in said.err
     assert "Traceback" not in said.err
     assert said.out == ""
+
+
+@pytest.mark.parametrize("seconds", ["magic=3", "ours=", "0", "ours=-1"])
+def test_clocks_of_the_city_name_engines_and_seconds_above_zero(
+    seconds: str, capsys: pytest.CaptureFixture[str]
+):
+    with pytest.raises(SystemExit) as ended:
+        main(["bench", "city", "--seconds", seconds])
+    assert ended.value.code == 2
+    assert "--seconds" in capsys.readouterr().err
