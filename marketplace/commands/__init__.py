@@ -12,6 +12,7 @@ from marketplace.commands.ledger import ledger
 from marketplace.commands.load import export, load
 from marketplace.commands.order import order, visits
 from marketplace.commands.programmes import programmes
+from marketplace.commands.purses import purses
 from marketplace.commands.serve import serve
 from marketplace.commands.settlement import settlement
 from marketplace.commands.upkeep import upkeep
@@ -30,6 +31,7 @@ def register(app: Flask) -> None:
         load,
         order,
         programmes,
+        purses,
         serve,
         settlement,
         upkeep,

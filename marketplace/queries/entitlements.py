@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -11,6 +13,7 @@ from sqlalchemy.orm import Session
 from marketplace.elders.facts import facts_of, facts_of_district
 from marketplace.elders.models import Assessment, Elder
 from marketplace.kernel.errors import NotFound
+from marketplace.kernel.facts import Facts
 from marketplace.vouchers import changes, explain
 from marketplace.vouchers.eligibility import best_of_slots
 from marketplace.vouchers.explain import Answer, Change
@@ -102,6 +105,69 @@ def rights(session: Session, elder_id: str, on: date) -> Rights:
         on=on,
         answers=explain.answers(terms, facts),
         changes=explain.changes(terms, facts, born_on=elder.born_on, assessed_until=until, on=on),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterRow:
+    """One programme's answer for one elder of the register, in one line of plain values.
+
+    ``says``: yes, other_class, no, open. ``rule`` is the one that decided: fact, wanted, found.
+    """
+
+    elder_id: str
+    district_code: str
+    programme_code: str
+    says: str
+    tier: str
+    amount: int
+    unit: str
+    rule: str
+    source_of_rule: str
+    source_of_fact: str
+    bring: tuple[str, ...]
+
+
+def register_rights(
+    session: Session, on: date, district_code: str | None = None
+) -> Iterator[RegisterRow]:
+    """Yield every programme's answer for every elder of the register as of a day.
+
+    District by district in the order of the elders' ids. People whose facts are alike are decided
+    once in each chunk; memory does not grow with the register.
+    """
+    book = changes.book(session)
+    codes = [district_code] if district_code else _districts(session)
+    for code in codes:
+        terms = book.all_terms(on, code)
+        for people in facts_of_district(session, code, on, chunk=20_000):
+            decided: dict[int, tuple[Facts, list[tuple[Any, ...]]]] = {}
+            for elder_id, facts in people:
+                if id(facts) not in decided:
+                    lines = [_line(a) for a in explain.answers(terms, facts)]
+                    decided[id(facts)] = (facts, lines)
+                for line in decided[id(facts)][1]:
+                    yield RegisterRow(elder_id, code, *line)
+
+
+def _districts(session: Session) -> list[str]:
+    return list(
+        session.scalars(select(Elder.district_code).distinct().order_by(Elder.district_code))
+    )
+
+
+def _line(answer: Answer) -> tuple[Any, ...]:
+    deciding = answer.decision.deciding
+    return (
+        answer.programme_code,
+        answer.says,
+        answer.tier,
+        answer.amount,
+        answer.unit,
+        answer.decided_by,
+        deciding.source_of_rule if deciding else "",
+        deciding.source_of_fact if deciding else "",
+        answer.bring,
     )
 
 

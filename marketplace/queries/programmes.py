@@ -174,6 +174,8 @@ _PLAIN = (
     "gift_percent",
     "gift_cap_fen_per_year",
     "cap_minutes",
+    "least_visits",
+    "least_minutes",
 )
 
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from marketplace.kernel.clock import Period, local
 from marketplace.kernel.errors import WrongState
-from marketplace.vouchers import programmes
+from marketplace.vouchers import changes, programmes
 from marketplace.vouchers.ledger import (
     Account,
     Entry,
@@ -28,6 +28,7 @@ from marketplace.vouchers.receipts import (
     CaptureReceipt,
     CaptureTooLate,
     HoldMissing,
+    PackageNotDelivered,
 )
 from marketplace.vouchers.split import Share, trimmed
 from marketplace.vouchers.splits import (
@@ -62,6 +63,8 @@ def capture(
         return _captured_before(session, work_order_id, visit_id)
     _refuse_late(split_row, at, decided_late)
     held = held_of(session, [work_order_id])[work_order_id]
+    if not decided_late:
+        _refuse_undelivered(session, split_row, held)
     planned = _plan(split_row, held, visit_id, vendor_id, minutes_delivered, at)
     _write(session, [planned], at)
     return planned.receipt
@@ -81,7 +84,8 @@ def capture_many(
 ) -> list[CaptureReceipt]:
     """Capture many in one grouped set of updates; return the receipts of those that were held.
 
-    What is not held (captured before, released, expected) or is too late is left alone.
+    What is not held (captured before, released, expected), is too late or lacks the month's visits is
+    left alone.
     """
     wanted = {r.work_order_id: r for r in requests}
     ids = sorted(wanted)
@@ -95,7 +99,7 @@ def capture_many(
             .with_for_update()
             .execution_options(populate_existing=True)
         ):
-            if not _is_late(row, at):
+            if not _is_late(row, at) and not _is_undelivered(session, row):
                 rows[row.work_order_id] = row
     mine = list(rows)
     for start in range(0, len(mine), 2000):
@@ -184,6 +188,65 @@ def _is_late(split_row: PriceSplit, at: datetime) -> bool:
 def _refuse_late(split_row: PriceSplit, at: datetime, decided_late: bool) -> None:
     if _is_late(split_row, at) and not decided_late:
         raise CaptureTooLate(period=split_row.period, last_day=_last_day(split_row).isoformat())
+
+
+PACKAGE_UNIT = "月"
+"""What a month's package is billed in; only such services are asked for the month's other visits."""
+
+
+def _refuse_undelivered(session: Session, split_row: PriceSplit, held: Sequence[Held]) -> None:
+    """Raise ``PackageNotDelivered`` where a payer asks for visits of the month that are not there.
+
+    What counts is redeemed in the month, the package itself left out. Source: the programme's
+    ``least_visits`` and ``least_minutes``, of which one suffices.
+    """
+    if split_row.sold.get("unit") != PACKAGE_UNIT:
+        return
+    book = changes.book(session)
+    for h in held:
+        version = h.share.programme_version
+        if version is None:
+            continue
+        terms = book.terms_of(h.share.programme_code, version, split_row.district_code)
+        if not terms.least_visits:
+            continue
+        visits, minutes = _delivered(session, split_row)
+        if visits < terms.least_visits and minutes < terms.least_minutes:
+            raise PackageNotDelivered(
+                visits=visits,
+                minutes=minutes,
+                least_visits=terms.least_visits,
+                least_minutes=terms.least_minutes,
+            )
+
+
+def _is_undelivered(session: Session, split_row: PriceSplit) -> bool:
+    if split_row.sold.get("unit") != PACKAGE_UNIT:
+        return False
+    held = held_of(session, [split_row.work_order_id])[split_row.work_order_id]
+    try:
+        _refuse_undelivered(session, split_row, held)
+    except PackageNotDelivered:
+        return True
+    return False
+
+
+def _delivered(session: Session, split_row: PriceSplit) -> tuple[int, int]:
+    """Return the visits and minutes redeemed for an elder in a month, besides one work order."""
+    visits, minutes = session.execute(
+        select(
+            func.count(),
+            func.sum(func.coalesce(Redemption.minutes_delivered, PriceSplit.minutes)),
+        )
+        .join(PriceSplit, PriceSplit.work_order_id == Redemption.work_order_id)
+        .where(
+            PriceSplit.elder_id == split_row.elder_id,
+            PriceSplit.period == split_row.period,
+            PriceSplit.state == "captured",
+            PriceSplit.work_order_id != split_row.work_order_id,
+        )
+    ).one()
+    return int(visits), int(minutes or 0)
 
 
 def _trim(

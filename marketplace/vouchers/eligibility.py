@@ -152,11 +152,12 @@ def _all(held: Sequence[bool | None]) -> bool | None:
 
 def _holds(condition: Condition, facts: Facts, findings: list[Finding] | None) -> bool | None:
     if condition.any:
+        before = len(findings or ())
         outcomes = [_all([_holds(c, facts, findings) for c in choice]) for choice in condition.any]
         if True in outcomes:
             if findings is not None:
                 # One choice held: what the others lacked decided nothing.
-                findings[:] = [f for f in findings if f.holds is True or f.fact == ""]
+                findings[before:] = [f for f in findings[before:] if f.holds is True]
             return True
         return None if None in outcomes else False
     fact = facts.get(condition.fact, Fact(None, "not on file"))

@@ -42,6 +42,16 @@ class Answer:
     bring: tuple[str, ...]
 
     @property
+    def says(self) -> str:
+        """Return the answer in a word: ``yes``, ``other_class`` (a better one of its slot is held),
+        ``no``, or ``open`` where a missing fact would decide."""
+        if self.entitled is None:
+            return "open"
+        if not self.entitled:
+            return "no"
+        return "yes" if self.held else "other_class"
+
+    @property
     def decided_by(self) -> str:
         """Return the deciding rule in one line: fact, wanted, found."""
         finding = self.decision.deciding

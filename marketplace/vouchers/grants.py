@@ -193,7 +193,7 @@ def _open_sources(
     for code, t in terms.items():
         kind = AccountKind.OUTSIDE if t.grant == "outside" else AccountKind.BUDGET
         if kind is AccountKind.BUDGET:
-            _open_budget(session, t, district_code, period.year, at)
+            open_budget(session, t, district_code, period.year, at)
             source = budget_account(code, district_code, period.year)
         else:
             source = f"outside:{code}:{district_code}"
@@ -249,7 +249,7 @@ def budget_account(programme_code: str, district_code: str, year: int) -> str:
     return f"budget:{programme_code}:{district_code}:{year}"
 
 
-def _open_budget(
+def open_budget(
     session: Session, terms: Terms, district_code: str, year: int, at: datetime
 ) -> None:
     """Open a year's budget with the appropriation that the programme file names."""

@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from marketplace.kernel.clock import Period
 from marketplace.vouchers import changes
 from marketplace.vouchers.grants import budget_account
-from marketplace.vouchers.ledger import Entry, post
-from marketplace.vouchers.models import Entitlement, LedgerAccount, LedgerTransfer
-from marketplace.vouchers.splits import fund_account
+from marketplace.vouchers.ledger import Account, Entry, open_accounts, post
+from marketplace.vouchers.models import (
+    AccountKind,
+    Entitlement,
+    LedgerAccount,
+    LedgerTransfer,
+)
+from marketplace.vouchers.splits import fund_account, owed_account
 
 _A = LedgerAccount
 _FREE = _A.credits_posted - _A.debits_posted - _A.debits_pending
@@ -37,11 +43,25 @@ def lapse_ended(session: Session, *, on: date, at: datetime, limit: int = 5_000)
     that have passed are emptied first. Repeating it takes nothing twice.
     """
     _empty_days(session, on=on, at=at, limit=limit)
+    return _give_back(session, Entitlement.ends_on < on, on=on, at=at, limit=limit)
+
+
+def lapse_of(
+    session: Session, whose: Select[tuple[str]], *, on: date, at: datetime, limit: int = 5_000
+) -> Lapsed:
+    """Take back what is free on the entitlements of these elders, whatever their last day.
+
+    For people who died: what is held for visits before stays until its hold is resolved.
+    """
+    return _give_back(session, Entitlement.elder_id.in_(whose), on=on, at=at, limit=limit)
+
+
+def _give_back(session: Session, which: Any, *, on: date, at: datetime, limit: int) -> Lapsed:
     rows = list(
         session.execute(
             select(Entitlement, _FREE.label("free"))
             .join(_A, _A.id == Entitlement.account_id)
-            .where(Entitlement.ends_on < on, _FREE > 0)
+            .where(which, _FREE > 0)
             .order_by(Entitlement.ends_on, Entitlement.account_id)
             .limit(limit)
         )
@@ -49,9 +69,13 @@ def lapse_ended(session: Session, *, on: date, at: datetime, limit: int = 5_000)
     turn = _turns(session, [e.account_id for e, _ in rows], "lapse")
     book = changes.book(session)
     entries: list[Entry] = []
+    own: list[tuple[Entitlement, int]] = []
     fen = minutes = 0
     for e, free in rows:
         terms = book.terms_of(e.programme_code, e.programme_version, e.district_code)
+        if terms.grant == "top_up":
+            own.append((e, free))
+            continue
         year = int(e.period[:4])
         home = (
             f"outside:{e.programme_code}:{e.district_code}"
@@ -92,8 +116,61 @@ def lapse_ended(session: Session, *, on: date, at: datetime, limit: int = 5_000)
                     period=period,
                 )
             )
+    entries += _own_money_back(session, own, turn, str(Period.of(on)))
     post(session, entries, at=at)
     return Lapsed(len(rows), fen, minutes)
+
+
+def _own_money_back(
+    session: Session,
+    purses: Sequence[tuple[Entitlement, int]],
+    turn: dict[str, int],
+    period: str,
+) -> list[Entry]:
+    """Return what ends a charity purse: the gift counts as used first, own money is never lost.
+
+    The elder's own part stands to their credit on what they owe; the gift goes back to its giver.
+    """
+    paid_in = _paid_in(session, [e.account_id for e, _ in purses])
+    entries: list[Entry] = []
+    accounts: list[Account] = []
+    for e, free in purses:
+        own = min(free, paid_in.get(e.account_id, 0))
+        owed = Account(owed_account(e.elder_id), AccountKind.OWED, "fen", elder_id=e.elder_id)
+        gift = f"gift:{e.programme_code}:{e.district_code}"
+        if own:
+            accounts.append(owed)
+        number = turn.get(e.account_id, 0) + 1
+        entries += [
+            Entry(
+                id=f"lapse/{e.account_id}/{number}/{what}",
+                kind="direct",
+                code="lapse",
+                unit="fen",
+                debit=e.account_id,
+                credit=credit,
+                amount=amount,
+                period=period,
+            )
+            for what, credit, amount in (("own", owed.id, own), ("gift", gift, free - own))
+            if amount
+        ]
+    open_accounts(session, accounts)
+    return entries
+
+
+def _paid_in(session: Session, accounts: Sequence[str]) -> dict[str, int]:
+    """Return the own money that each purse was filled with."""
+    t = LedgerTransfer
+    paid: dict[str, int] = {}
+    for start in range(0, len(accounts), 2000):
+        for account, amount in session.execute(
+            select(t.credit_account, t.amount).where(
+                t.credit_account.in_(accounts[start : start + 2000]), t.code == "top_up"
+            )
+        ):
+            paid[account] = paid.get(account, 0) + amount
+    return paid
 
 
 def _turns(session: Session, accounts: Sequence[str], code: str) -> dict[str, int]:

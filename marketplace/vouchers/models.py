@@ -240,6 +240,44 @@ class GrantRun(Base):
     fen: Mapped[int] = mapped_column(BigInteger)
 
 
+class GrantApplication(Base):
+    """An application for a grant that is not given by the month; decided by a second person.
+
+    ``home_sha256`` is the home at the time of applying. ``state``: applied, approved, refused.
+    """
+
+    __tablename__ = "grant_application"
+    __table_args__ = (
+        CheckConstraint("state IN ('applied', 'approved', 'refused')", name="state"),
+        CheckConstraint("decided_by IS NULL OR decided_by <> applied_by", name="two_persons"),
+        CheckConstraint("(state = 'applied') = (decided_by IS NULL)", name="decided"),
+        Index("ix_grant_application_state", "state", "programme_code"),
+        Index("ix_grant_application_elder", "elder_id"),
+    )
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    programme_code: Mapped[str] = mapped_column(String(12))
+    elder_id: Mapped[str] = mapped_column(ForeignKey("elder.id"))
+    home_sha256: Mapped[str] = mapped_column(String(64))
+    note: Mapped[str] = mapped_column(String(200))
+    state: Mapped[str] = mapped_column(String(10))
+    applied_by: Mapped[str] = mapped_column(ID)
+    applied_at: Mapped[datetime] = mapped_column(Instant)
+    decided_by: Mapped[str | None] = mapped_column(ID)
+    decided_at: Mapped[datetime | None] = mapped_column(Instant)
+    reason: Mapped[str | None] = mapped_column(String(200))
+
+
+class HomeGrant(Base):
+    """The last day on which a home got a programme's grant; only a guarded upsert moves it on."""
+
+    __tablename__ = "home_grant"
+
+    programme_code: Mapped[str] = mapped_column(String(12), primary_key=True)
+    home_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    last_on: Mapped[date]
+
+
 class ProgrammeChange(Base):
     """A new version of a programme: proposed by one person with its trial, released by a second.
 

@@ -5,9 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from marketplace.kernel.errors import Conflict
+from marketplace.kernel.errors import Conflict, DomainError
 from marketplace.vouchers.quotes import Quote
 from marketplace.vouchers.split import Share
+
+
+class PackageNotDelivered(DomainError):
+    """A month's package had too few visits. Facts: ``visits``, ``minutes``, ``least_visits``,
+    ``least_minutes``."""
 
 
 class CaptureTooLate(Conflict):

@@ -70,7 +70,9 @@ class Terms:
     """One programme as it stands in one district from ``valid_from`` on.
 
     ``carry_months``: an entitlement ends with the month that many months after its own.
-    ``step_fen``: a voucher pays in whole steps. ``items_per_day``: of an item subsidy, 0 for no limit.
+    ``least_visits``, ``least_minutes``: a package is paid when its month had one or the other; 0 for
+    no such rule. ``step_fen``: a voucher pays in whole steps. ``items_per_day``: of an item subsidy, 0
+    for no limit.
     """
 
     code: str
@@ -95,6 +97,8 @@ class Terms:
     gift_percent: int
     gift_cap_fen_per_year: int
     cap_minutes: int
+    least_visits: int
+    least_minutes: int
     sources: Mapping[str, str]
 
     def tier(self, name: str) -> Tier:
@@ -193,6 +197,8 @@ def _terms(file: str, head: Mapping[str, Any], row: Mapping[str, Any]) -> Terms:
         gift_percent=number("gift_percent"),
         gift_cap_fen_per_year=number("gift_cap_fen_per_year"),
         cap_minutes=number("cap_minutes"),
+        least_visits=number("least_visits"),
+        least_minutes=number("least_minutes"),
         sources=sources,
     )
 

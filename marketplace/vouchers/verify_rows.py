@@ -146,7 +146,7 @@ def grants(connection: Connection) -> Iterator[Finding]:
         )
         .join(t, t.credit_account == Entitlement.account_id)
         .outerjoin(GrantRun, GrantRun.id == Entitlement.grant_run_id)
-        .where(t.code.in_(["grant", "replacement"]))
+        .where(t.code.in_(["grant", "award", "replacement", "top_up", "gift"]))
         .order_by(t.serial)
     )
     for row in _rows(connection, query):

@@ -104,7 +104,7 @@ QUERIES: tuple[tuple[str, str, str], ...] = (
         "a grant has no entitlement",
         """SELECT t.serial, t.id FROM ledger_transfer t
            LEFT JOIN entitlement e ON e.account_id = t.credit_account
-           WHERE t.code IN ('grant', 'replacement') AND e.account_id IS NULL
+           WHERE t.code IN ('grant', 'award', 'replacement', 'top_up', 'gift') AND e.account_id IS NULL
            ORDER BY t.serial LIMIT :most""",
     ),
     (
@@ -189,7 +189,7 @@ QUERIES: tuple[tuple[str, str, str], ...] = (
         "no transfer granted it, or another amount",
         """SELECT e.account_id, e.granted FROM entitlement e LEFT JOIN (
              SELECT credit_account, SUM(amount) AS amount FROM ledger_transfer
-             WHERE code IN ('grant', 'replacement', 'top_up', 'gift')
+             WHERE code IN ('grant', 'award', 'replacement', 'top_up', 'gift')
              GROUP BY credit_account
            ) t ON t.credit_account = e.account_id
            WHERE t.amount IS NULL OR t.amount <> e.granted ORDER BY 1 LIMIT :most""",

@@ -598,6 +598,13 @@ ERRORS: dict[str, Any] = {
     "no_printer": _l("This machine cannot print PDF. Use the printable page."),
     "unknown_programme": _l("No such programme is in force on that day."),
     "plan_broken": _l("The checker found a broken rule, so the plan was not written."),
+    "not_entitled": _l("The programme's rules do not cover this person."),
+    "granted_before": _l("This home had the grant already; its years are not over."),
+    "hours_capped": _l("One person may not keep more hours than that."),
+    "no_hours": _l("There are no hours to give."),
+    "package_not_delivered": _l(
+        "The month's package had too few visits; it is not paid without a person's decision."
+    ),
     "change_refused": _l("The programme's file cannot be taken: %(problem)s"),
     "change_outdated": _l("The programme changed since this was proposed. Propose it again."),
     "preview_outdated": _l("Facts changed since the preview. Look at it again."),

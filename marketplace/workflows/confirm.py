@@ -146,8 +146,14 @@ def settle_visit(
     return Confirmed(row.id, row.state, visit.id, receipt.price_fen, dict(receipt.fen_by_programme))
 
 
-NOT_DUE = (vouchers.CaptureTooLate, vouchers.HoldGone, vouchers.HoldMissing)
-"""Why a hold cannot be captured now: its month is over, or its grant has not come yet."""
+NOT_DUE = (
+    vouchers.CaptureTooLate,
+    vouchers.HoldGone,
+    vouchers.HoldMissing,
+    vouchers.PackageNotDelivered,
+)
+"""Why a hold cannot be captured now: its month is over, its grant has not come yet, or a package
+lacks the month's other visits."""
 
 
 def settle_if_due(
@@ -368,7 +374,7 @@ def _auto_confirm(session: Session, limit: int, at: datetime) -> AutoConfirmed:
         if settle_if_due(session, work_order_id, at=at, actor=SYSTEM, reason="auto"):
             confirmed += 1
             continue
-        # Its month is over or its grant never came: a person decides, the others go on.
+        # A person decides, the others go on.
         orders.move(
             session,
             work_order_id,

@@ -2,36 +2,54 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from marketplace.elders.models import Elder
 from marketplace.kernel import audit
 from marketplace.kernel.actor import SYSTEM
 from marketplace.kernel.clock import today
 from marketplace.kernel.db import transaction
 from marketplace.kernel.ports import Ports
 from marketplace.vouchers import programmes
-from marketplace.vouchers.lapses import Lapsed, lapse_ended
+from marketplace.vouchers.lapses import Lapsed, lapse_ended, lapse_of
 
 
 def lapse(session: Session, ports: Ports, *, limit: int = 5_000) -> Lapsed:
-    """End entitlements whose last day and days of grace are over; safe to run at any time."""
+    """End entitlements whose last day and days of grace are over; safe to run at any time.
+
+    Of elders who died, everything that is free ends after the same days of grace, in which a mistaken
+    report can be put right.
+    """
     with transaction(session):
         at = ports.clock.now()
         day = today(ports.clock)
-        grace = programmes.settings_on(day).capture_grace_days
-        done = lapse_ended(session, on=day - timedelta(days=grace), at=at, limit=limit)
-        if done.entitlements:
-            audit.record(
-                session,
-                at=at,
-                actor=SYSTEM,
-                action="lapse",
-                subject_kind="entitlement",
-                subject_id="*",
-                entitlements=done.entitlements,
-                fen=done.fen,
-                minutes=done.minutes,
-            )
-        return done
+        before = day - timedelta(days=programmes.settings_on(day).capture_grace_days)
+        ended = lapse_ended(session, on=before, at=at, limit=limit)
+        _record(session, at, ended, reason=None)
+        dead = select(Elder.id).where(Elder.status == "dead", Elder.status_from < before)
+        of_dead = lapse_of(session, dead, on=day, at=at, limit=limit)
+        _record(session, at, of_dead, reason="death")
+        return Lapsed(
+            ended.entitlements + of_dead.entitlements,
+            ended.fen + of_dead.fen,
+            ended.minutes + of_dead.minutes,
+        )
+
+
+def _record(session: Session, at: datetime, done: Lapsed, *, reason: str | None) -> None:
+    if done.entitlements:
+        audit.record(
+            session,
+            at=at,
+            actor=SYSTEM,
+            action="lapse",
+            subject_kind="entitlement",
+            subject_id="*",
+            reason=reason,
+            entitlements=done.entitlements,
+            fen=done.fen,
+            minutes=done.minutes,
+        )

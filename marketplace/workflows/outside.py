@@ -9,29 +9,39 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session, aliased
 
-from marketplace.kernel import audit
+from marketplace.kernel import audit, outbox
 from marketplace.kernel.actor import SYSTEM
 from marketplace.kernel.db import transaction
 from marketplace.kernel.outbox import OutboxMessage
 from marketplace.kernel.ports import DeliveryFailed, OutsidePayer, OutsideRefused, Ports
 from marketplace.vouchers.models import LedgerTransfer
+from marketplace.vouchers.requotes import Requoted, refused_split, requote
 
 MOST_ATTEMPTS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """How many messages an outside payer took, refused (a person must look) or must get again."""
+    """How many messages an outside payer took, refused (a person must look) or must get again.
+
+    ``requoted``: work orders whose refused hold was split anew; their elders were told.
+    """
 
     taken: int
     refused: int
     again: int
+    requoted: tuple[str, ...] = ()
 
 
 def tell_outside_payers(session: Session, ports: Ports, *, limit: int = 200) -> Told:
     """Deliver what is due, oldest first. The call is made with no transaction open; repeating a
-    message is harmless, because the outside system knows it by its hold."""
+    message is harmless, because the outside system knows it by its hold.
+
+    A refused hold is no dead end: the outside purse is asked again, and the work order is split anew
+    by what it has left. Only what was captured meanwhile stays for a person.
+    """
     taken = refused = again = 0
+    requoted: list[str] = []
     m = OutboxMessage
     session.rollback()
     rows = session.execute(
@@ -56,11 +66,17 @@ def tell_outside_payers(session: Session, ports: Ports, *, limit: int = 200) -> 
             _tell(payer, template.removeprefix("outside."), values)
             taken += 1
         except OutsideRefused as refusal:
-            error, refused = str(refusal), refused + 1
+            error = str(refusal)
+            if template == "outside.hold":
+                anew = _split_anew(session, ports, payer, message_id, values, error)
+                if anew is not None:
+                    requoted.append(anew.work_order_id)
+                    continue
+            refused += 1
         except DeliveryFailed as failure:
             error, again = str(failure)[:200], again + 1
         _note(session, ports.clock.now(), message_id, attempts + 1, error)
-    return Told(taken, refused, again)
+    return Told(taken, refused, again, tuple(requoted))
 
 
 def _tell(payer: OutsidePayer, verb: str, values: dict[str, Any]) -> None:
@@ -79,6 +95,68 @@ def _tell(payer: OutsidePayer, verb: str, values: dict[str, Any]) -> None:
             payer.refund(hold_id=hold_id, fen=fen)
         case _:
             raise ValueError(verb)
+
+
+def _split_anew(
+    session: Session,
+    ports: Ports,
+    payer: OutsidePayer,
+    message_id: str,
+    values: dict[str, Any],
+    error: str,
+) -> Requoted | None:
+    """Split a work order anew whose hold was refused; ``None`` where its money has moved on."""
+    hold_id, account_id = str(values["hold_id"]), str(values["account_id"])
+    if not account_id.startswith("ent:"):
+        return None
+    _, _, person, period = account_id.split(":")[:4]
+    voucher = payer.quote([person], period).get(person)
+    with transaction(session):
+        at = ports.clock.now()
+        found = refused_split(session, hold_id)
+        if found is None:
+            return None
+        row, held_on = found
+        left_fen = voucher.left_fen if voucher else 0
+        done = requote(session, row=row, account_id=held_on, left_fen=left_fen, at=at)
+        # The outside system never took this hold, so it need not hear of its end.
+        ended = "void/" + hold_id.removeprefix("hold/")
+        m = OutboxMessage
+        session.execute(
+            update(m)
+            .where(
+                m.delivered_at.is_(None),
+                (m.id == message_id)
+                | m.dedup_key.startswith(f"{ended}/outside.release/", autoescape=True),
+            )
+            .values(delivered_at=at, last_error=error)
+            .execution_options(synchronize_session=False)
+        )
+        outbox.post(
+            session,
+            due_at=at,
+            channel="sms",
+            recipient_kind="elder",
+            recipient_id=done.elder_id,
+            template="money.requoted",
+            about=hold_id,
+            work_order_id=done.work_order_id,
+            own_before_fen=done.own_before_fen,
+            own_after_fen=done.own_after_fen,
+        )
+        audit.record(
+            session,
+            at=at,
+            actor=SYSTEM,
+            action="requote",
+            subject_kind="work_order",
+            subject_id=done.work_order_id,
+            reason=error,
+            own_before_fen=done.own_before_fen,
+            own_after_fen=done.own_after_fen,
+            spent_elsewhere_fen=done.spent_elsewhere_fen,
+        )
+        return done
 
 
 def _note(
@@ -116,9 +194,16 @@ class Difference:
 
 
 def reconcile(session: Session, ports: Ports, *, payer_code: str, period: str) -> list[Difference]:
-    """Return where the books differ for a month; empty where they agree."""
+    """Return where the books differ for a month; empty where they agree.
+
+    A hold that we released and they never took is no difference.
+    """
     theirs = ports.outside[payer_code].reconcile(period)
-    ours = _ours(session, payer_code, period)
+    ours = {
+        hold_id: state
+        for hold_id, state in _ours(session, payer_code, period).items()
+        if state[0] != "released" or hold_id in theirs
+    }
     return [
         Difference(hold_id, ours.get(hold_id), theirs.get(hold_id))
         for hold_id in sorted(set(ours) | set(theirs))

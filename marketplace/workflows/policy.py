@@ -47,6 +47,11 @@ class Action(StrEnum):
     LOAD = "load"
     GRANT = "grant"
     CHANGE_PROGRAMME = "change_programme"
+    APPLY_FOR_GRANT = "apply_for_grant"
+    DECIDE_APPLICATION = "decide_application"
+    TOP_UP = "top_up"
+    CREDIT_HOURS = "credit_hours"
+    GIVE_HOURS = "give_hours"
     CLOSE_PERIOD = "close_period"
     SEE_STATEMENT = "see_statement"
     CONFIRM_STATEMENT = "confirm_statement"
@@ -265,6 +270,15 @@ TABLE: dict[Action, dict[Role, _May]] = {
     Action.LOAD: {B: _May(_in_district), SYS: _ALL},
     Action.GRANT: {B: _May(_in_district, not_own_entry=True), SYS: _ALL_BUT_OWN},
     Action.CHANGE_PROGRAMME: {B: _May(_in_district, not_own_entry=True), SYS: _ALL_BUT_OWN},
+    Action.APPLY_FOR_GRANT: _ORDERING,
+    Action.DECIDE_APPLICATION: {
+        S: _May(_in_town, not_own_entry=True),
+        B: _May(_in_district, not_own_entry=True),
+        SYS: _ALL_BUT_OWN,
+    },
+    Action.TOP_UP: {C: _TOWN, S: _TOWN, B: _DISTRICT, SYS: _ALL},
+    Action.CREDIT_HOURS: {S: _TOWN, B: _DISTRICT, SYS: _ALL},
+    Action.GIVE_HOURS: {E: _ELDER, C: _TOWN, SYS: _ALL},
     Action.CLOSE_PERIOD: {B: _DISTRICT, SYS: _ALL},
     Action.SEE_STATEMENT: {V: _VENDOR, S: _DISTRICT, B: _DISTRICT, A: _DISTRICT, SYS: _ALL},
     Action.CONFIRM_STATEMENT: {V: _VENDOR},

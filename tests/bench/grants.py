@@ -10,11 +10,13 @@ import argparse
 import resource
 import sys
 import time
+from collections import Counter
 
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from marketplace.kernel.db import transaction
+from marketplace.queries.entitlements import register_rights
 from marketplace.vouchers.models import Entitlement, LedgerAccount, LedgerTransfer
 from marketplace.workflows.grants import districts, preview_grants, release_grants
 from marketplace.workflows.ledger import verify_ledger
@@ -61,6 +63,7 @@ def main() -> None:
     parser.add_argument("--db", choices=["sqlite", "postgres"], default="postgres")
     parser.add_argument("--elders", type=int, default=356_900)
     parser.add_argument("--keep", help="a database of the server that keeps the loaded register")
+    parser.add_argument("--rights", action="store_true", help="answer 政策计算 for everybody")
     parser.add_argument("--verify", action="store_true", help="prove the ledger afterwards")
     options = parser.parse_args()
     with (
@@ -78,6 +81,10 @@ def main() -> None:
             again = grant(session)
         same = "the same rows" if rows(session) == before else f"DIFFERS: {rows(session)}"
         sys.stdout.write(f"{again} granted the second time, {same}\n")
+        if options.rights:
+            with timed("every programme's answer for every elder"):
+                answers = Counter(r.says for r in register_rights(session, NOVEMBER.first))
+            sys.stdout.write(f"{answers.total()} answers: {dict(answers)}\n")
         if options.verify:
             with timed("verified"):
                 verdict = verify_ledger(session)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from marketplace.elders.models import Elder
 from marketplace.kernel.clock import Period
 from marketplace.kernel.db import transaction
 from marketplace.vouchers import service
@@ -90,3 +91,33 @@ def test_a_voucher_that_carries_ends_a_month_later(session, ports, clock, novemb
     assert account(session, "ent:LV:E1:2026-11") == 0
     assert account(session, "ent:LV:E1:2026-12") == 10_000
     assert proven(session) == []
+
+
+def test_what_is_free_of_the_dead_goes_back_and_what_is_held_stays(session, ports, clock, november):
+    with transaction(session):
+        a_hold(session, version=a_service(session, price_fen=2_500))
+        elder = session.get_one(Elder, "E1")
+        elder.status, elder.status_from = "dead", date(2026, 11, 23)
+    budget = account(session, f"budget:LV:{DISTRICT}:2026")
+    assert lapse(session, ports).entitlements == 0
+    clock.at = NOW + timedelta(days=4)
+    assert lapse(session, ports).entitlements == 4
+    assert account(session, "ent:LV:E1:2026-11") == 0
+    assert account(session, f"budget:LV:{DISTRICT}:2026") == budget + 10_000
+    assert service.shares_of(session, "W1")[0].state == "held"
+    assert lapse(session, ports).entitlements == 0
+    assert proven(session) == []
+
+
+def test_the_dead_are_granted_no_further_month(session, ports, november):
+    with transaction(session):
+        elder = session.get_one(Elder, "E1")
+        elder.status, elder.status_from = "dead", date(2026, 11, 23)
+    with transaction(session):
+        granted(session, Period(2026, 12))
+    assert account_or_none(session, "ent:GP:E1:2026-12") is None
+
+
+def account_or_none(session, id):
+    session.rollback()
+    return session.get(LedgerAccount, id)

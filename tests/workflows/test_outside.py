@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import select
 
 from marketplace.adapters.national_voucher import FileVoucherSystem
 from marketplace.kernel.actor import Actor, Role
 from marketplace.kernel.db import transaction
+from marketplace.kernel.outbox import OutboxMessage
 from marketplace.kernel.ports import OutsideRefused
 from marketplace.orders.models import WorkOrder
 from marketplace.vouchers import service
 from marketplace.vouchers.models import Entitlement
 from marketplace.workflows.grants import grant_period
+from marketplace.workflows.ledger import verify_ledger
 from marketplace.workflows.outside import reconcile, tell_outside_payers
 from tests.builders import (
     NOVEMBER,
@@ -39,7 +42,7 @@ def november(session, ports):
 
 
 def held(session, id="W1"):
-    a_hold(session, id=id, version=a_service(session, "ZJ001", price_fen=28_000))
+    a_hold(session, id=id, version=a_service(session, f"ZJ00{id[1:]}", price_fen=28_000))
     return a_visit(session, id=f"X-{id}", work_order=session.get(WorkOrder, id)).id
 
 
@@ -73,12 +76,77 @@ def test_a_release_frees_the_outside_voucher(session, ports, november):
     assert reconcile(session, ports, payer_code="NV", period="2026-11") == []
 
 
-def test_what_was_spent_elsewhere_is_refused_and_stays_for_a_person(session, ports, november):
-    outside = ports.outside["NV"]
-    outside.hold(hold_id="hold/elsewhere", person_id="E1", period="2026-11", fen=80_000)
+def spend_elsewhere(ports, fen):
+    ports.outside["NV"].hold(hold_id="hold/elsewhere", person_id="E1", period="2026-11", fen=fen)
+
+
+def shares(session, id="W1"):
+    found = {s.programme_code: s.fen for s in service.shares_of(session, id)}
+    session.rollback()
+    return found
+
+
+def test_what_was_spent_elsewhere_is_quoted_anew_and_the_elder_is_told(session, ports, november):
+    spend_elsewhere(ports, 75_000)
     with transaction(session):
         held(session)
-    assert tell_outside_payers(session, ports).refused == 1
+    assert shares(session) == {"NV": 14_000, "OWN": 14_000}
+    told = tell_outside_payers(session, ports)
+    assert (told.refused, told.requoted) == (0, ("W1",))
+    assert shares(session) == {"NV": 5_000, "OWN": 23_000}
+    assert tell_outside_payers(session, ports).taken == 1
+    assert {d.hold_id for d in reconcile(session, ports, payer_code="NV", period="2026-11")} == {
+        "hold/elsewhere"
+    }
+    message = session.scalars(
+        select(OutboxMessage).where(OutboxMessage.template == "money.requoted")
+    ).one()
+    assert message.recipient_id == "E1"
+    assert (message.values["own_before_fen"], message.values["own_after_fen"]) == (14_000, 23_000)
+    assert verify_ledger(session).is_proven
+
+
+def test_a_voucher_used_up_elsewhere_leaves_own_money(session, ports, november):
+    spend_elsewhere(ports, 80_000)
+    with transaction(session):
+        held(session)
+    assert tell_outside_payers(session, ports).requoted == ("W1",)
+    assert shares(session) == {"OWN": 28_000}
+    assert verify_ledger(session).is_proven
+
+
+def test_a_requote_is_captured_as_any_other(session, ports, november):
+    spend_elsewhere(ports, 75_000)
+    with transaction(session):
+        visit = held(session)
+    tell_outside_payers(session, ports)
+    with transaction(session):
+        service.capture(session, work_order_id="W1", visit_id=visit, vendor_id="V1", at=NOW)
+    assert tell_outside_payers(session, ports).taken == 2
+    assert ports.outside["NV"].reconcile("2026-11")["hold/W1/2/1"] == ("captured", 5_000)
+    assert verify_ledger(session).is_proven
+
+
+def test_of_two_holds_the_purse_pays_what_it_has_and_never_more(session, ports, november):
+    spend_elsewhere(ports, 60_000)
+    with transaction(session):
+        held(session)
+        held(session, "W2")
+    for _ in range(4):
+        tell_outside_payers(session, ports)
+    given = [shares(session, w).get("NV", 0) for w in ("W1", "W2")]
+    assert given == [14_000, 6_000]
+    assert ports.outside["NV"].quote(["E1"], "2026-11")["E1"].left_fen == 0
+    assert verify_ledger(session).is_proven
+
+
+def test_what_was_captured_before_the_refusal_stays_for_a_person(session, ports, november):
+    spend_elsewhere(ports, 80_000)
+    with transaction(session):
+        visit = held(session)
+        service.capture(session, work_order_id="W1", visit_id=visit, vendor_id="V1", at=NOW)
+    told = tell_outside_payers(session, ports)
+    assert (told.refused, told.requoted) == (2, ())
     differences = reconcile(session, ports, payer_code="NV", period="2026-11")
     assert [d.hold_id for d in differences] == ["hold/W1/1/1", "hold/elsewhere"]
 
