@@ -9,6 +9,7 @@ from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 
 from marketplace import commands, web
+from marketplace.adapters.crosscheck import FileCrossChecks
 from marketplace.adapters.feed import LocalFeed, RedisFeed
 from marketplace.adapters.geocoder import build_geocoder
 from marketplace.adapters.national_voucher import FileVoucherSystem
@@ -38,6 +39,7 @@ def build_ports(settings: Settings, clock: Clock | None = None) -> Ports:
         outside={"NV": FileVoucherSystem(settings.instance / "national_voucher.sqlite3")},
         printer=WeasyPrinter(),
         payments=FilePayments(settings.instance / "payments.sqlite3"),
+        crosschecks=FileCrossChecks(),
     )
 
 

@@ -127,6 +127,7 @@ FOLDER: dict[str, list[dict[str, str]]] = {
             "powers": "order;see_visits",
         }
     ],
+    "refusals": [{"elder_id": "E1", "caregiver_id": "C1", "reason": "说话太快"}],
     "orders": [
         {
             "id": "P1",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from marketplace.commands.catalogue import catalogue
+from marketplace.commands.crosscheck import crosscheck
 from marketplace.commands.demo import demo
 from marketplace.commands.dispatch import dispatch
 from marketplace.commands.grants import grants
@@ -23,6 +24,7 @@ def register(app: Flask) -> None:
     """Add every command to the application's command line."""
     for command in (
         catalogue,
+        crosscheck,
         demo,
         dispatch,
         export,

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import tomllib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
+from importlib import resources
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from marketplace.elders import consents, history
+from marketplace.elders.history import Stay
 from marketplace.elders.models import Assessment, Consent, Elder, FamilyLink
 from marketplace.kernel.errors import NotFound
 
@@ -29,12 +35,36 @@ class ElderFacts:
     district_code: str
     town_code: str | None
     level: int | None
+    stays: tuple[Stay, ...] = ()
+    consents: bool = True
 
-    def is_served(self, on: date) -> bool:
-        """Say whether the elder is at home and alive on a day, as far as the register knows."""
-        if self.status == "active":
-            return True
-        return self.status_from is not None and on < self.status_from
+    def is_served(self, on: date, service_code: str | None = None) -> bool:
+        """Say whether the elder may be served on a day, as far as the registers know.
+
+        Alive, in the city, consenting, and not in a hospital or an institution, except by what goes
+        on there.
+        """
+        if not self.consents:
+            return False
+        if self.status != "active" and (self.status_from is None or on >= self.status_from):
+            return False
+        return all(goes_on(stay.kind, service_code) for stay in self.stays if stay.covers(on))
+
+
+@cache
+def _stay_rules() -> Mapping[str, Any]:
+    text = resources.files("marketplace.elders").joinpath("stays.toml").read_text("utf-8")
+    return tomllib.loads(text)
+
+
+def goes_on(kind: str, service_code: str | None) -> bool:
+    """Say whether a service goes on during a stay of a kind, by ``stays.toml``; ``None``: any service."""
+    if service_code is None:
+        return False
+    rule = _stay_rules()[kind]
+    if service_code.startswith("ZC"):
+        return bool(rule["meals"])
+    return service_code in rule["goes_on"]
 
 
 def facts_of(session: Session, ids: Iterable[str], *, on: date) -> dict[str, ElderFacts]:
@@ -63,8 +93,15 @@ def facts_of(session: Session, ids: Iterable[str], *, on: date) -> dict[str, Eld
             Elder.district_code,
             Elder.town_code,
         )
+        stays = history.stays_of(session, part)
+        withdrawn = consents.withdrawn_of(session, part)
         for row in session.execute(select(*columns).where(Elder.id.in_(part))):
-            found[row.id] = ElderFacts(*row, level=levels.get(row.id))
+            found[row.id] = ElderFacts(
+                *row,
+                level=levels.get(row.id),
+                stays=stays.get(row.id, ()),
+                consents="service" not in withdrawn.get(row.id, ()),
+            )
     return found
 
 
@@ -79,7 +116,12 @@ def facts(session: Session, elder_id: str, *, on: date) -> ElderFacts:
 def family_link(
     session: Session, *, elder_id: str, account_id: str
 ) -> tuple[str | None, frozenset[str]]:
-    """Return the confirmed link of a family account to an elder and the powers it gives."""
+    """Return the confirmed link of a family account to an elder and the powers it gives.
+
+    An elder who withdrew the consent for the family gives it none.
+    """
+    if consents.is_withdrawn(session, elder_id, "family_view"):
+        return None, frozenset()
     row = session.execute(
         select(FamilyLink.id, FamilyLink.powers)
         .where(
@@ -96,8 +138,8 @@ def family_link(
 
 
 def elders_with_power(session: Session, account_id: str, power: str) -> frozenset[str]:
-    """Return the elders who gave a family account a power."""
-    return frozenset(
+    """Return the elders who gave a family account a power and let the family see."""
+    given = [
         row.elder_id
         for row in session.execute(
             select(FamilyLink.elder_id, FamilyLink.powers).where(
@@ -107,7 +149,17 @@ def elders_with_power(session: Session, account_id: str, power: str) -> frozense
             )
         )
         if power in {p.strip() for p in row.powers.split(",")}
-    )
+    ]
+    withdrawn = consents.withdrawn_of(session, given)
+    return frozenset(e for e in given if "family_view" not in withdrawn.get(e, ()))
+
+
+def id_number_sealed(session: Session, elder_id: str) -> bytes:
+    """Return an elder's sealed identity number; raises ``NotFound``."""
+    sealed = session.scalar(select(Elder.id_number_sealed).where(Elder.id == elder_id))
+    if sealed is None:
+        raise NotFound(kind="elder", id=elder_id)
+    return bytes(sealed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
+from marketplace.elders import history
+from marketplace.elders.history import Known, Stay
 from marketplace.elders.models import Assessment, Elder
 from marketplace.kernel.facts import Fact, Facts
 
@@ -32,7 +34,12 @@ def facts_of(session: Session, elder_ids: Sequence[str], on: date) -> dict[str, 
         ids = elder_ids[start : start + 2000]
         rows = session.execute(select(*_COLUMNS).where(Elder.id.in_(ids))).all()
         levels = _levels(session, Assessment.elder_id.in_(ids), on)
-        found |= {row.id: _facts(row, levels.get(row.id), on) for row in rows}
+        known = history.as_of(session, ids, on)
+        stays = history.stays_of(session, ids)
+        found |= {
+            row.id: _facts(row, levels.get(row.id), on, known.get(row.id), stays.get(row.id, ()))
+            for row in rows
+        }
     return found
 
 
@@ -59,10 +66,16 @@ def facts_of_district(
             return
         between = ids_between(district_code, rows[0].id, rows[-1].id)
         levels = _levels(session, Assessment.elder_id.in_(between), on)
+        known = history.as_of(session, between, on)
+        stays = history.stays_of(session, between)
         alike: dict[tuple[Any, ...], Facts] = {}
         people = []
         for row in rows:
             level = levels.get(row.id)
+            if row.id in known or row.id in stays:
+                own = _facts(row, level, on, known.get(row.id), stays.get(row.id, ()))
+                people.append((row.id, own))
+                continue
             seen = (age_on(row.born_on, on), row[2:], level)
             facts = alike.get(seen)
             if facts is None:
@@ -93,10 +106,22 @@ def age_on(born_on: date, on: date) -> int:
     return on.year - born_on.year - ((on.month, on.day) < (born_on.month, born_on.day))
 
 
-def _facts(row: Any, level: tuple[int, date] | None, on: date) -> Facts:
-    since = row.status_from
-    status = row.status if since is None or since <= on else "active"
-    special = frozenset(tag for tag in row.special.split(",") if tag)
+def _facts(
+    row: Any,
+    level: tuple[int, date] | None,
+    on: date,
+    known: Mapping[str, Known] | None = None,
+    stays: tuple[Stay, ...] = (),
+) -> Facts:
+    """Return the facts of one person; what the history says of the day goes before the register."""
+
+    def fact(name: str) -> Fact:
+        said = (known or {}).get(name)
+        if said is None:
+            return Fact(getattr(row, name), REGISTER)
+        return Fact(history.as_value(name, said.value), said.source)
+
+    special = fact("special")
     assessed = (
         Fact(level[0], f"assessment of {level[1].isoformat()}")
         if level
@@ -104,10 +129,26 @@ def _facts(row: Any, level: tuple[int, date] | None, on: date) -> Facts:
     )
     return {
         "age": Fact(age_on(row.born_on, on), REGISTER),
-        "hukou_local": Fact(row.hukou_local, REGISTER),
-        "at_home": Fact(status == "active", REGISTER),
-        "income_class": Fact(row.income_class, REGISTER),
-        "lives_alone": Fact(row.lives_alone, REGISTER),
-        "special": Fact(special, REGISTER),
+        "hukou_local": fact("hukou_local"),
+        "at_home": _at_home(row, on, known, stays),
+        "income_class": fact("income_class"),
+        "lives_alone": fact("lives_alone"),
+        "special": Fact(
+            frozenset(tag for tag in str(special.value).split(",") if tag), special.source
+        ),
         "level": assessed,
     }
+
+
+def _at_home(
+    row: Any, on: date, known: Mapping[str, Known] | None, stays: tuple[Stay, ...]
+) -> Fact:
+    """Say whether the elder lives at home on a day: a hospital is left again, an institution lived in."""
+    if any(s.kind == "institution" and s.covers(on) for s in stays):
+        return Fact(False, "list of institution stays")
+    said = (known or {}).get("status")
+    if said is not None:
+        return Fact(said.value == "active", said.source)
+    since = row.status_from
+    status = row.status if since is None or since <= on else "active"
+    return Fact(status == "active", REGISTER)

@@ -11,18 +11,22 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     CheckConstraint,
     Float,
     ForeignKey,
     Index,
+    Integer,
     LargeBinary,
     String,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
 from marketplace.kernel.db import ID, Base, Instant
 from marketplace.kernel.ids import new_id
+from marketplace.kernel.immutable import freeze
 
 
 class IncomeClass(StrEnum):
@@ -121,7 +125,10 @@ class FamilyLink(Base):
 
 
 class Consent(Base):
-    """A consent for one purpose, withdrawable (PIPL art. 29): rows are ended, never deleted."""
+    """A consent for one purpose, withdrawable (PIPL art. 29): rows are ended, never deleted.
+
+    ``purpose``: one of ``elders.consents.PURPOSES``.
+    """
 
     __tablename__ = "consent"
 
@@ -187,3 +194,155 @@ class FollowUp(Base):
     answers: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     done_at: Mapped[datetime | None] = mapped_column(Instant)
     done_by: Mapped[str | None] = mapped_column(ID)
+
+
+class ElderFact(Base):
+    """One fact of an elder from a day on, as one source reported it; rows are only ever added.
+
+    A fact that never changed has no row: then the register's column holds for all days. The first
+    change adds two rows, the old value from ``BEGINNING`` on and the new one from its day on. ``value``
+    is text: ``Y`` and ``N`` for yes and no, tags joined by commas.
+    """
+
+    __tablename__ = "elder_fact"
+    __table_args__ = (
+        CheckConstraint(
+            "name IN ('status', 'address', 'hukou_local', 'income_class', 'lives_alone', 'special')",
+            name="name",
+        ),
+        Index("ix_elder_fact_elder", "elder_id", "name", "from_on"),
+        Index("ix_elder_fact_from", "from_on"),
+    )
+
+    id: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+    )
+    elder_id: Mapped[str] = mapped_column(ForeignKey("elder.id"))
+    name: Mapped[str] = mapped_column(String(20))
+    value: Mapped[str] = mapped_column(String(200))
+    from_on: Mapped[date]
+    source: Mapped[str] = mapped_column(String(80))
+    recorded_at: Mapped[datetime] = mapped_column(Instant)
+    recorded_by: Mapped[str] = mapped_column(ID)
+
+
+class ElderStay(Base):
+    """A stay in a hospital or an institution. ``until_on``: the last day in it, ``None`` while it lasts."""
+
+    __tablename__ = "elder_stay"
+    __table_args__ = (
+        UniqueConstraint("elder_id", "kind", "from_on"),
+        CheckConstraint("kind IN ('hospital', 'institution')", name="kind"),
+        CheckConstraint("until_on IS NULL OR until_on >= from_on", name="order"),
+    )
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True, default=new_id)
+    elder_id: Mapped[str] = mapped_column(ForeignKey("elder.id"))
+    kind: Mapped[str] = mapped_column(String(12))
+    place: Mapped[str] = mapped_column(String(80), default="")
+    from_on: Mapped[date]
+    until_on: Mapped[date | None]
+    source: Mapped[str] = mapped_column(String(80))
+    recorded_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class CrossCheckLine(Base):
+    """A line of another authority's list that was taken, so that the same line never acts twice."""
+
+    __tablename__ = "cross_check_line"
+
+    feed: Mapped[str] = mapped_column(String(20), primary_key=True)
+    row_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    run_id: Mapped[str] = mapped_column(ID, index=True)
+    elder_id: Mapped[str] = mapped_column(ForeignKey("elder.id"), index=True)
+    at: Mapped[datetime] = mapped_column(Instant)
+
+
+class CrossCheckRun(Base):
+    """One reading of another authority's list, with what came of it."""
+
+    __tablename__ = "cross_check_run"
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True, default=new_id)
+    feed: Mapped[str] = mapped_column(String(20), index=True)
+    file: Mapped[str] = mapped_column(String(120))
+    by_account: Mapped[str] = mapped_column(ID)
+    at: Mapped[datetime] = mapped_column(Instant)
+    applied: Mapped[int] = mapped_column(default=0)
+    unchanged: Mapped[int] = mapped_column(default=0)
+    unknown: Mapped[int] = mapped_column(default=0)
+    refused: Mapped[int] = mapped_column(default=0)
+
+
+class CrossCheckFlag(Base):
+    """A visit that another authority's list speaks against, for a person; never judged by itself."""
+
+    __tablename__ = "cross_check_flag"
+    __table_args__ = (UniqueConstraint("work_order_id", "kind"),)
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True, default=new_id)
+    work_order_id: Mapped[str] = mapped_column(ForeignKey("work_order.id"))
+    elder_id: Mapped[str] = mapped_column(ForeignKey("elder.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(30))
+    run_id: Mapped[str] = mapped_column(ID)
+    at: Mapped[datetime] = mapped_column(Instant)
+
+
+class FileLook(Base):
+    """Somebody looked into an elder's file. One row for a person, a part and ten minutes.
+
+    ``what``: ``file``, ``visit``, ``photo``, ``money``, ``as_of``, or ``id_number``, which always has a
+    ``reason``.
+    """
+
+    __tablename__ = "file_look"
+    __table_args__ = (
+        CheckConstraint("what <> 'id_number' OR reason <> ''", name="reason"),
+        UniqueConstraint("slot"),
+        Index("ix_file_look_elder", "elder_id", "at"),
+        Index("ix_file_look_actor", "actor_id", "at"),
+    )
+
+    id: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+    )
+    at: Mapped[datetime] = mapped_column(Instant)
+    actor_id: Mapped[str] = mapped_column(ID)
+    role: Mapped[str] = mapped_column(String(20))
+    elder_id: Mapped[str] = mapped_column(ForeignKey("elder.id"))
+    what: Mapped[str] = mapped_column(String(20))
+    reason: Mapped[str] = mapped_column(String(200), default="")
+    slot: Mapped[str] = mapped_column(String(160))
+
+
+class CaregiverRefusal(Base):
+    """An elder or the family does not want one caregiver; withdrawn, it stays with its days."""
+
+    __tablename__ = "caregiver_refusal"
+    __table_args__ = (
+        Index(
+            "uq_caregiver_refusal_open",
+            "elder_id",
+            "caregiver_id",
+            unique=True,
+            sqlite_where=text("withdrawn_at IS NULL"),
+            postgresql_where=text("withdrawn_at IS NULL"),
+        ),
+        Index("ix_caregiver_refusal_caregiver", "caregiver_id"),
+    )
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True, default=new_id)
+    elder_id: Mapped[str] = mapped_column(ForeignKey("elder.id"))
+    caregiver_id: Mapped[str] = mapped_column(ForeignKey("caregiver.id"))
+    reason: Mapped[str] = mapped_column(String(200), default="")
+    asked_by: Mapped[str] = mapped_column(ID)
+    asked_role: Mapped[str] = mapped_column(String(20))
+    asked_at: Mapped[datetime] = mapped_column(Instant)
+    withdrawn_by: Mapped[str | None] = mapped_column(ID)
+    withdrawn_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+freeze(FileLook.__table__)  # type: ignore[arg-type]
+freeze(ElderFact.__table__)  # type: ignore[arg-type]
+freeze(CrossCheckLine.__table__)  # type: ignore[arg-type]
+freeze(CrossCheckFlag.__table__)  # type: ignore[arg-type]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -163,6 +163,30 @@ class Printer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class FeedLine:
+    """One line of another authority's list: its cells by column, or what is wrong with it.
+
+    ``line`` counts from 1 with the heading as line 1; 0 is the whole list. ``refused``: a stable code,
+    empty where the line could be read; ``column``, ``value`` and ``expected`` say more.
+    """
+
+    line: int
+    cells: Mapping[str, str] = field(default_factory=dict)
+    refused: str = ""
+    column: str = ""
+    value: str = ""
+    expected: str = ""
+
+
+class CrossChecks(Protocol):
+    """Lists of other authorities: households, assistance, deaths, stays, long-term care insurance."""
+
+    def lines(self, name: str, columns: Sequence[str]) -> Iterator[FeedLine]:
+        """Yield the lines of a list by its name; the same name may be read again from the start."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Ports:
     """Everything that a workflow may ask of the world beside its database session."""
 
@@ -174,3 +198,4 @@ class Ports:
     outside: Mapping[str, OutsidePayer] = field(default_factory=dict)
     printer: Printer | None = None
     payments: PaymentProvider | None = None
+    crosschecks: CrossChecks | None = None

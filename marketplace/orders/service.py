@@ -16,7 +16,7 @@ from marketplace.kernel.errors import NotFound, WrongState
 from marketplace.kernel.ids import new_id
 from marketplace.orders.models import Assignment, DispatchRun, LeftOut, Order, WorkOrder
 from marketplace.orders.models import WorkOrderEvent as Event
-from marketplace.orders.states import MOVES, State
+from marketplace.orders.states import MOVES, OPEN, State
 
 ORDER = Order.__table__
 WORK_ORDER = WorkOrder.__table__
@@ -416,6 +416,63 @@ def in_hand_of(session: Session, vendor_id: str, *, since: date) -> list[Row[Any
             )
             .order_by(c.elder_id, c.visit_on, c.id)
         )
+    )
+
+
+def of_elder_between(
+    session: Session, elder_id: str, first: date, last: date | None, *, states: Collection[State]
+) -> list[Row[Any]]:
+    """Return an elder's work orders of some states between two days, both included, by day."""
+    c = WORK_ORDER.c
+    wanted = [
+        c.elder_id == elder_id,
+        c.visit_on >= first,
+        c.state.in_(sorted(s.value for s in states)),
+    ]
+    if last is not None:
+        wanted.append(c.visit_on <= last)
+    return list(session.execute(select(WORK_ORDER).where(*wanted).order_by(c.visit_on, c.id)))
+
+
+def end_all(session: Session, elder_id: str, *, last_on: date) -> list[str]:
+    """End every order of an elder that goes on; return which those were."""
+    c = ORDER.c
+    return list(
+        session.scalars(
+            update(ORDER)
+            .where(c.elder_id == elder_id, c.state != "ended", c.rrule.is_not(None))
+            .values(state="ended", ends_on=last_on)
+            .returning(c.id)
+        )
+    )
+
+
+def forget_preference(session: Session, elder_id: str, caregiver_id: str) -> None:
+    """Forget that an elder's orders and visits to come asked for a caregiver."""
+    session.execute(
+        update(ORDER)
+        .where(ORDER.c.elder_id == elder_id, ORDER.c.caregiver_id == caregiver_id)
+        .values(caregiver_id=None)
+    )
+    c = WORK_ORDER.c
+    session.execute(
+        update(WORK_ORDER)
+        .where(
+            c.elder_id == elder_id,
+            c.preferred_caregiver_id == caregiver_id,
+            c.state.in_(sorted(s.value for s in OPEN)),
+        )
+        .values(preferred_caregiver_id=None, version=c.version + 1)
+    )
+
+
+def make_again(session: Session, elder_id: str, *, after: date) -> None:
+    """Have the dates of an elder's recurring orders looked at again that lie after a day."""
+    c = ORDER.c
+    session.execute(
+        update(ORDER)
+        .where(c.elder_id == elder_id, c.state == "active", c.generated_until > after)
+        .values(generated_until=after)
     )
 
 

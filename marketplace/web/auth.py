@@ -33,6 +33,7 @@ from marketplace.config import Settings
 from marketplace.kernel.actor import Actor, Role
 from marketplace.kernel.errors import NotAllowed
 from marketplace.queries.people import bound_elder_ids
+from marketplace.workflows.privacy import write_looks
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -170,6 +171,7 @@ def register(app: APIFlask, db: SQLAlchemy, settings: Settings) -> None:
                 deduct_when=lambda response: response.status_code != 302,
             )(app.view_functions[endpoint])
     app.before_request(_guard)
+    app.after_request(_keep_looks)
 
 
 def _who_tries() -> str:
@@ -232,6 +234,14 @@ def _guard() -> Response | None:
     if roles and current_actor().role not in roles:
         raise NotAllowed(needed=sorted(roles))
     return None
+
+
+def _keep_looks(response: Response) -> Response:
+    """Keep who was shown whose file before the answer leaves; without it nobody is answered."""
+    db: SQLAlchemy = current_app.extensions["sqlalchemy"]
+    if response.status_code < 400:
+        write_looks(db.session(), current_app.extensions["ports"])
+    return response
 
 
 def _ask_to_sign_in() -> Response:

@@ -81,7 +81,7 @@ def _cancel(session: Session, actor: Actor, request: CancelRequest, at: datetime
     if actor.role is Role.VENDOR:
         answer = _give_back(session, row, actor=actor, at=at)
     else:
-        answer = _call_off(session, row, request.reason or "cancelled", actor=actor, at=at)
+        answer = call_off(session, row, request.reason or "cancelled", actor=actor, at=at)
     audit.record(
         session,
         at=at,
@@ -104,7 +104,7 @@ def starts_at(session: Session, row: Row[Any]) -> datetime:
     return instant_of(row.visit_on, row.window_start_s)
 
 
-def _call_off(
+def call_off(
     session: Session,
     row: Row[Any],
     reason: str,
@@ -113,6 +113,7 @@ def _call_off(
     at: datetime,
     is_free: bool = False,
 ) -> Cancelled:
+    """Call a visit off that has not begun and release its hold, less the fee of a late word."""
     begins = starts_at(session, row)
     moved = orders.move(
         session,
@@ -211,9 +212,9 @@ def _reschedule(
     )
     today = local(at).date()
     elder = access.facts(session, row.elder_id, on=today)
-    if not elder.is_served(request.visit_on):
+    if not elder.is_served(request.visit_on, row.service_code):
         raise rules.ElderNotServed(field="visit_on", elder_id=elder.id, status=elder.status)
-    called_off = _call_off(session, row, "rescheduled", actor=actor, at=at)
+    called_off = call_off(session, row, "rescheduled", actor=actor, at=at)
     order = orders.order(session, row.order_id)
     plan = Plan(
         order_id=row.order_id,

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
+from marketplace.elders import consents
 from marketplace.kernel import audit
 from marketplace.kernel.actor import SYSTEM, Actor, Role
 from marketplace.kernel.errors import BadInput
@@ -77,7 +78,7 @@ def _confirm(
 ) -> Confirmed:
     row = orders.work_order(session, request.work_order_id)
     policy.require(actor, Action.CONFIRM, subjects.about_work_order(session, actor, row))
-    _check_method(ports, actor, row, request, at)
+    _check_method(session, ports, actor, row, request, at)
     answer = settle_visit(session, row.id, since=State.DONE, at=at, actor=actor)
     audit.record(
         session,
@@ -94,7 +95,12 @@ def _confirm(
 
 
 def _check_method(
-    ports: Ports, actor: Actor, row: Row[Any], request: ConfirmRequest, at: datetime
+    session: Session,
+    ports: Ports,
+    actor: Actor,
+    row: Row[Any],
+    request: ConfirmRequest,
+    at: datetime,
 ) -> None:
     allowed = METHODS.get(actor.role, ())
     if request.method not in allowed:
@@ -103,6 +109,10 @@ def _check_method(
         raise BadInput(
             field="reference", value=None, expected="the id of the recording or of the visit"
         )
+    if request.method == "voice" and consents.is_withdrawn(
+        session, row.elder_id, "hotline_recording"
+    ):
+        raise BadInput(field="method", value="voice", expected=["pin"])
     if request.method == "pin" and not homecode.is_code(
         ports.vault, row.elder_id, request.pin or "", at
     ):

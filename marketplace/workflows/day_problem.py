@@ -12,6 +12,7 @@ from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from dispatch import Caregiver, Fixed, Load, Places, Problem, Rest, Task, TravelModel
+from marketplace.elders import refusals
 from marketplace.kernel.clock import instant_of, local, second_of
 from marketplace.orders import service as orders
 from marketplace.orders.models import WorkOrder
@@ -76,7 +77,8 @@ def read_day(session: Session, day: date, *, now: datetime) -> Day:
     """Read a day's stops and roster and return its problem; the caller ends the read.
 
     Pooled work orders are open to any vendor that may serve them; accepted and assigned ones belong
-    to theirs. What was begun, locked by hand or is offered with a caregiver stands as fixed.
+    to theirs. Whom an elder refuses is forbidden for that elder's tasks. What was begun, locked by
+    hand or is offered with a caregiver stands as fixed.
     """
     rows = _rows(session, day)
     crews = orders.assignments(session, [r.id for r in rows])
@@ -88,6 +90,8 @@ def read_day(session: Session, day: date, *, now: datetime) -> Day:
     busy = _busy_elsewhere(session, day, {r.id for r in rows})
     caregivers = [_caregiver(p, busy.get(p.facts.id, []), book) for p in people]
     barred = _Barred(people, vendors, asked)
+    refused = refusals.refused_by(session, (r.elder_id for r in rows))
+    on_shift = barred.on_shift
     notice = second_of(day, now) + NOTICE_S if local(now).date() >= day else 0
     tasks: list[Task] = []
     used: dict[str, Row[Any]] = {}
@@ -107,7 +111,15 @@ def read_day(session: Session, day: date, *, now: datetime) -> Day:
         if stands:
             fixed.add(row.id)
         tasks.append(
-            _task(row, window, crews.get(row.id, []) if stands else [], book, sites, barred)
+            _task(
+                row,
+                window,
+                crews.get(row.id, []) if stands else [],
+                book,
+                sites,
+                barred,
+                refused.get(row.elder_id, frozenset()) & on_shift,
+            )
         )
     problem = Problem(
         day=day.isoformat(),
@@ -185,6 +197,7 @@ def _task(
     book: _PlaceBook,
     sites: dict[str, Site],
     barred: _Barred,
+    refused: frozenset[str],
 ) -> Task:
     is_open = row.state == State.POOLED.value
     vendor_id = row.vendor_id
@@ -197,8 +210,8 @@ def _task(
         skills=frozenset({row.skill_code}),
         crew=row.crew,
         vendors=None if is_open else frozenset({vendor_id}),
-        preferred=frozenset(p for p in preferred if p),
-        forbidden=barred.of(row) if is_open else frozenset(),
+        preferred=frozenset(p for p in preferred if p) - refused,
+        forbidden=(barred.of(row) if is_open else frozenset()) | (frozenset() if crew else refused),
         priority=row.priority,
         load=_load(row, book, sites),
         fixed=_fixed(row, crew),

@@ -105,7 +105,7 @@ def _facts(
         guide_price_fen=version.price_fen * w.quantity,
         government_paid=any(s.programme_code.startswith("GP") for s in shares),
         is_night_item=version.unit in order_rules.NIGHT_UNITS,
-        elder_is_served=elder.is_served(w.visit_on),
+        elder_is_served=elder.is_served(w.visit_on, w.service_code),
         elder_denies=denies,
         is_kin=phone is not None and phone in ties.family_phones,
         kin_is_approved=ties.kin_is_approved,

@@ -150,7 +150,7 @@ def make(
 def _row(d: Due, facts: Facts, at: datetime) -> dict[str, Any] | None:
     version = facts.versions[d.on].get(d.plan.service_code)
     elder = facts.elders.get(d.plan.elder_id)
-    if version is None or elder is None or not elder.is_served(d.on):
+    if version is None or elder is None or not elder.is_served(d.on, d.plan.service_code):
         return None
     site = facts.sites.get(d.plan.site_id) if d.plan.site_id else None
     at_site = version.mode == "site" and site is not None

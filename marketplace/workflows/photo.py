@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
+from marketplace.elders import consents
 from marketplace.kernel import audit
 from marketplace.kernel.actor import Actor
 from marketplace.kernel.errors import BadInput, Conflict, NotFound
@@ -22,6 +23,7 @@ from marketplace.visits.rules import Method, photo_is_forbidden
 from marketplace.visits.service import NewEvidence
 from marketplace.workflows import policy, subjects
 from marketplace.workflows.policy import Action
+from marketplace.workflows.privacy import seen_file
 from marketplace.workflows.step import run_step
 from marketplace.workflows.visit import Shown
 
@@ -30,7 +32,10 @@ JPEG = b"\xff\xd8\xff"
 
 
 class PhotoForbidden(Conflict):
-    """Nobody is photographed while being washed, dressed or cared for. Facts: ``category``."""
+    """Nobody is photographed while being washed, dressed or cared for, nor without their consent.
+
+    Facts: ``category``.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +98,8 @@ def _add(
 ) -> PhotoKept:
     row = orders.work_order(session, request.work_order_id)
     policy.require(actor, Action.CHECK_OUT, subjects.about_work_order(session, actor, row))
-    if photo_is_forbidden(row.category_code, row.skill_code):
+    unwanted = consents.is_withdrawn(session, row.elder_id, "photo")
+    if unwanted or photo_is_forbidden(row.category_code, row.skill_code):
         raise PhotoForbidden(field="photo", category=row.category_code)
     visit = visits.get(session, request.visit_id)
     if visit.work_order_id != row.id:
@@ -146,4 +152,5 @@ def open_photo(session: Session, ports: Ports, actor: Actor, evidence_id: str) -
         raise NotFound(kind="photo", id=evidence_id)
     row = orders.work_order(session, found.work_order_id)
     policy.require(actor, Action.SEE_EVIDENCE, subjects.about_work_order(session, actor, row))
+    seen_file(session, actor, row.elder_id, "photo")
     return base64.b64decode(ports.vault.open(found.sealed))

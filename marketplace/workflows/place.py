@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from marketplace.catalogue import service as catalogue
-from marketplace.elders import access
+from marketplace.elders import access, refusals
 from marketplace.elders.access import ElderFacts
 from marketplace.kernel import audit, outbox
 from marketplace.kernel.actor import Actor, Role
@@ -184,7 +184,7 @@ def checked_order(
         raise BadInput(
             field="quantity", value=request.quantity, expected=f"1 to {rules.MOST_QUANTITY}"
         )
-    if not elder.is_served(request.starts_on):
+    if not elder.is_served(request.starts_on, request.service_code):
         raise rules.ElderNotServed(field="elder_id", elder_id=elder.id, status=elder.status)
     rrule = recurrence.check_rule(request.rrule) if request.rrule else None
     if request.ends_on is not None and request.ends_on < request.starts_on:
@@ -260,6 +260,10 @@ def _check_supply(session: Session, request: OrderRequest, work: Work, mode: str
         why = None if person.status == "active" else "left"
         if request.vendor_id is not None and person.vendor_id != request.vendor_id:
             why = "vendor"
+        elif request.caregiver_id in refusals.refused_by(session, [request.elder_id]).get(
+            request.elder_id, ()
+        ):
+            why = "refused"
         if why is not None:
             raise CaregiverCannotServe(
                 field="caregiver_id", caregiver_id=request.caregiver_id, why=why

@@ -136,7 +136,7 @@ def _check(row: OrderRow, register: _Register, at: datetime) -> None:
     elder = register.elders.get(row.elder_id)
     if elder is None:
         raise NotFound(field="elder_id", kind="elder", id=row.elder_id)
-    if not elder.is_served(row.starts_on):
+    if not elder.is_served(row.starts_on, row.service_code):
         raise rules.ElderNotServed(field="elder_id", elder_id=elder.id, status=elder.status)
     if not 1 <= row.quantity <= rules.MOST_QUANTITY:
         raise BadInput(field="quantity", value=row.quantity, expected=f"1 to {rules.MOST_QUANTITY}")

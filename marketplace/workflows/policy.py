@@ -74,6 +74,14 @@ class Action(StrEnum):
     USE_LINK_CODE = "use_link_code"
     REPORT_MISTAKE = "report_mistake"
     DECIDE_CORRECTION = "decide_correction"
+    RUN_CROSSCHECK = "run_crosscheck"
+    SEE_FLAGS = "see_flags"
+    REVEAL_ID_NUMBER = "reveal_id_number"
+    SEE_LOOKS = "see_looks"
+    KEEP_CONSENT = "keep_consent"
+    SEE_CONSENTS = "see_consents"
+    REFUSE_CAREGIVER = "refuse_caregiver"
+    SEE_AS_OF = "see_as_of"
     ISSUE_CARD = "issue_card"
     SEE_CARDS = "see_cards"
     REVOKE_CARD = "revoke_card"
@@ -296,6 +304,14 @@ TABLE: dict[Action, dict[Role, _May]] = {
     Action.REDEEM_AT_SITE: {V: _VENDOR, G: _VENDOR},
     Action.REDEEM_BY_PHONE: {H: _ALL},
     Action.ENTER_PAPER: {H: _ALL, C: _TOWN, S: _TOWN},
+    Action.RUN_CROSSCHECK: {B: _May(_in_district), SYS: _ALL},
+    Action.REVEAL_ID_NUMBER: {B: _DISTRICT},
+    Action.SEE_LOOKS: {E: _ELDER, H: _ALL, B: _DISTRICT, A: _DISTRICT, SYS: _ALL},
+    Action.KEEP_CONSENT: {E: _ELDER, H: _ALL, C: _TOWN, B: _DISTRICT},
+    Action.SEE_CONSENTS: {E: _ELDER, H: _ALL, C: _TOWN, S: _TOWN, B: _DISTRICT, SYS: _ALL},
+    Action.REFUSE_CAREGIVER: {E: _ELDER, F: _family("order"), H: _ALL, C: _TOWN},
+    Action.SEE_AS_OF: {S: _TOWN, B: _DISTRICT, A: _DISTRICT, SYS: _ALL},
+    Action.SEE_FLAGS: {S: _TOWN, B: _DISTRICT, A: _DISTRICT, SYS: _ALL},
     Action.SEE_SUSPENSIONS: {H: _ALL, S: _DISTRICT, B: _DISTRICT, A: _DISTRICT, SYS: _ALL},
     Action.ONBOARD: {H: _ALL, C: _TOWN},
     Action.FOLLOW_UP: {H: _ALL, C: _TOWN, SYS: _ALL},

@@ -16,6 +16,7 @@ from marketplace.visits import homecode
 from marketplace.visits.homecode import HomeCode
 from marketplace.workflows import policy, subjects
 from marketplace.workflows.policy import Action
+from marketplace.workflows.privacy import seen_file
 
 _POWER = {
     Action.SEE_WORK_ORDER: "see_visits",
@@ -39,6 +40,7 @@ def see_work_order(session: Session, actor: Actor, work_order_id: str, action: A
     row = orders.work_order(session, work_order_id)
     about = subjects.about_work_order(session, actor, row)
     policy.require(actor, action, about)
+    seen_file(session, actor, row.elder_id, "money" if action is Action.SEE_MONEY else "visit")
     shown = policy.fields(actor, powers=about.powers, accepted=subjects.is_accepted(row.state))
     return Scope(everything=True, fields=shown, fields_once_accepted=shown)
 
@@ -50,6 +52,7 @@ def see_order(session: Session, ports: Ports, actor: Actor, order_id: str) -> No
     about = subjects.about_elder(session, actor, elder)
     if not policy.allows(actor, Action.SEE_WORK_ORDER, about):
         raise NotFound(kind="order", id=order_id)
+    seen_file(session, actor, row.elder_id, "visit")
 
 
 def home_code(session: Session, ports: Ports, actor: Actor, elder_id: str) -> HomeCode:

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
-from marketplace.elders import access
+from marketplace.elders import access, consents
 from marketplace.kernel import audit, outbox
 from marketplace.kernel.actor import Actor
 from marketplace.kernel.clock import instant_of, local
@@ -410,6 +410,10 @@ def _by_phone(session: Session, actor: Actor, said: _PhoneContent, at: datetime)
     _check_times(row, said.began_at, said.ended_at, at)
     if not said.recording.strip():
         raise BadInput(field="recording", value="", expected="the id of the call's recording")
+    if consents.is_withdrawn(session, row.elder_id, "hotline_recording"):
+        raise BadInput(
+            field="recording", value=said.recording, expected="paper or the elder's card"
+        )
     crew = _crew(session, row, said.caregiver_ids, at)
     ties = access.ties(session, row.elder_id)
     known = said.number_index in {ties.phone_index, *ties.family_phones}

@@ -13,6 +13,7 @@ from marketplace.kernel.ports import Ports
 from marketplace.orders import service as orders
 from marketplace.workflows import policy, subjects
 from marketplace.workflows.policy import Action
+from marketplace.workflows.privacy import seen_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +26,19 @@ class Seen:
 
 def see_work_order(session: Session, actor: Actor, work_order_id: str) -> Seen:
     """Return what the actor sees of a work order; raises ``NotFound`` or ``NotAllowed``."""
-    return _see(session, actor, work_order_id, Action.SEE_WORK_ORDER)
+    return _see(session, actor, work_order_id, Action.SEE_WORK_ORDER, "visit")
 
 
 def see_money(session: Session, actor: Actor, work_order_id: str) -> Seen:
     """Return what the actor sees of a work order's money; raises ``NotFound`` or ``NotAllowed``."""
-    return _see(session, actor, work_order_id, Action.SEE_MONEY)
+    return _see(session, actor, work_order_id, Action.SEE_MONEY, "money")
 
 
-def _see(session: Session, actor: Actor, work_order_id: str, action: Action) -> Seen:
+def _see(session: Session, actor: Actor, work_order_id: str, action: Action, what: str) -> Seen:
     row = orders.work_order(session, work_order_id)
     about = subjects.about_work_order(session, actor, row)
     policy.require(actor, action, about)
+    seen_file(session, actor, row.elder_id, what)
     accepted = subjects.is_accepted(row.state)
     return Seen(
         fields=policy.fields(actor, powers=about.powers, accepted=accepted),
@@ -49,6 +51,7 @@ def see_elder(session: Session, ports: Ports, actor: Actor, elder_id: str) -> Se
     elder = access.facts(session, elder_id, on=today(ports.clock))
     about = subjects.about_elder(session, actor, elder)
     policy.require(actor, Action.SEE_ELDER, about)
+    seen_file(session, actor, elder_id, "file")
     return Seen(
         fields=policy.fields(actor, powers=about.powers, accepted=False),
         may=frozenset(a for a in Action if policy.allows(actor, a, about)),

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
+from marketplace.elders import refusals
 from marketplace.kernel import audit
 from marketplace.kernel.actor import Actor
 from marketplace.kernel.clock import instant_of
@@ -130,6 +131,8 @@ def _check(
         why = "left"
     elif row.skill_code not in person.skills:
         why = "skill"
+    elif caregiver_id in refusals.refused_by(session, [row.elder_id]).get(row.elder_id, ()):
+        why = "refused"
     elif any(
         a.work_order_id != row.id for a in orders.caregiver_day(session, caregiver_id, starts, ends)
     ):

@@ -14,6 +14,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential
 
+from marketplace.elders import history
 from marketplace.kernel import audit
 from marketplace.kernel.actor import SYSTEM
 from marketplace.kernel.clock import local
@@ -66,6 +67,7 @@ def upkeep(
             after_each(name, count)
         return count
 
+    did("turn_facts", turn_facts(session, ports))
     expired = did("expire_offers", _until_done(lambda: accept.expire_offers(session, ports), 500))
     made = did("generate", recur.generate(session, ports).work_orders)
     moved = did("move_suspended", move_suspended(session, ports))
@@ -172,6 +174,24 @@ def _ask(session: Session, ids: list[str], at: datetime) -> Count:
                 market.took(row.visit_on, vendor_id)
     _note(session, "ask_for_pooled", offered, at)
     return Count(offered)
+
+
+def turn_facts(session: Session, ports: Ports) -> int:
+    """Let the register follow the facts of elders whose day has come; return how many changed."""
+    with transaction(session):
+        at = ports.clock.now()
+        changed = history.turn(session, local(at).date())
+        if changed:
+            audit.record(
+                session,
+                at=at,
+                actor=SYSTEM,
+                action="turn_facts",
+                subject_kind="elder",
+                subject_id="*",
+                count=changed,
+            )
+    return changed
 
 
 def end_days(session: Session, ports: Ports) -> Count:

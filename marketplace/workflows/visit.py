@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
-from marketplace.elders import follow_ups
+from marketplace.elders import consents, follow_ups
 from marketplace.elders.follow_ups import NewFollowUp
 from marketplace.kernel import audit, outbox
 from marketplace.kernel.actor import Actor, Role
@@ -121,7 +121,7 @@ def _check_in(
     crew = orders.assignments(session, [row.id]).get(row.id, [])
     if caregiver_id not in {a.caregiver_id for a in crew}:
         raise BadInput(field="caregiver_id", value=caregiver_id, expected="one of the crew")
-    shown = _checked(ports, row, request.shown, at)
+    shown = _checked(ports, row, _consented(session, row, request.shown), at)
     visit, is_new = visits.begin(
         session,
         visit_id=request.visit_id,
@@ -177,6 +177,15 @@ def _who(actor: Actor, named: str | None, shown: Shown) -> str:
     if named is None:
         raise BadInput(field="caregiver_id", value=None, expected="whose visit is corrected")
     return named
+
+
+def _consented(session: Session, row: Row[Any], shown: Shown) -> Shown:
+    """Return evidence without a photo where the elder does not want any kept."""
+    has_photo = shown.phash is not None or shown.method == Method.GPS_PHOTO.value
+    if not has_photo or not consents.is_withdrawn(session, row.elder_id, "photo"):
+        return shown
+    method = Method.GPS.value if shown.method == Method.GPS_PHOTO.value else shown.method
+    return replace(shown, method=method, phash=None, taken_at=None)
 
 
 def _checked(ports: Ports, row: Row[Any], shown: Shown, at: datetime) -> Shown:
@@ -278,7 +287,7 @@ def _check_out(
     policy.require(actor, Action.CHECK_OUT, subjects.about_work_order(session, actor, row))
     _who(actor, visit.caregiver_id, request.shown)
     orders.locked_for_change(session, [row.id])
-    shown = _checked(ports, row, request.shown, at)
+    shown = _checked(ports, row, _consented(session, row, request.shown), at)
     if shown.at_device < visit.check_in_at:
         raise BadInput(
             field="at_device", value=shown.at_device.isoformat(), expected="not before the check-in"

@@ -21,8 +21,10 @@ from marketplace.kernel.audit import AuditEvent
 from marketplace.kernel.errors import NotAllowed, NotFound
 from marketplace.kernel.ports import Located
 from marketplace.orders.models import Order, WorkOrder
-from marketplace.workflows.load import export, run
+from marketplace.workflows import crosscheck
+from marketplace.workflows.load import chinese, export, register, run
 from marketplace.workflows.load.refused import write_refused
+from marketplace.workflows.load.rows import OrderFileRow
 from tests import builders
 from tests.files import ELDER, FOLDER, id_number, write
 from vendors.models import Caregiver, Certificate, Shift, Site, Vendor, VendorCategory
@@ -74,6 +76,7 @@ def test_a_folder_is_loaded_whole(session, ports, city, tmp_path):
         "shifts": 2,
         "elders": 2,
         "families": 1,
+        "refusals": 1,
         "orders": 1,
     }
     elder = session.get(Elder, "E1")
@@ -91,9 +94,36 @@ def test_loading_the_same_folder_twice_changes_nothing(session, ports, city, tmp
     events = count(session, AuditEvent)
     plan, written = load(session, ports, folder)
     assert plan.to_write == 0
-    assert sum(f.unchanged for f in plan.files) == 11
+    assert sum(f.unchanged for f in plan.files) == 12
     assert written == []
     assert count(session, AuditEvent) == events
+
+
+def test_the_same_folder_in_chinese_is_the_same_folder(session, ports, city, tmp_path):
+    load(session, ports, write(tmp_path / "codes", FOLDER))
+    headings = {column: zh for zh, column in chinese.HEADINGS.items()}
+    values = {c: {code: zh for zh, code in words.items()} for c, words in chinese.VALUES.items()}
+
+    def said(column, cell):
+        words = values.get(column, {})
+        parts = [words.get(part, part) for part in cell.split(";")]
+        return "；".join(parts)
+
+    spoken = {
+        name: [{headings[c]: said(c, cell) for c, cell in row.items()} for row in rows]
+        for name, rows in FOLDER.items()
+    }
+    assert spoken["elders"][0]["收入类别"] == "低保"
+    folder = write(tmp_path / "zh", spoken, encoding="gb18030")
+    plan, written = load(session, ports, folder)
+    assert (plan.refused, plan.to_write, written) == ([], 0, [])
+
+
+def test_every_column_of_every_file_has_its_chinese_heading(ports):
+    models = [k.model for k in register.kinds(ports)] + [OrderFileRow]
+    models += [feed.model for feed in crosscheck.FEEDS.values()]
+    missing = {c for m in models for c in m.model_fields} - set(chinese.HEADINGS.values())
+    assert missing == set()
 
 
 def test_a_changed_row_is_changed_and_the_others_stay(session, ports, city, tmp_path):
@@ -217,6 +247,7 @@ BAD_OTHERS = [
     ("shifts", "ends", "07:00", "ends_before_it_begins"),
     ("shifts", "ends", "14:30", "shift_overlaps"),
     ("families", "elder_id", "E9", "unknown_elder"),
+    ("refusals", "caregiver_id", "C9", "unknown_caregiver"),
     ("families", "powers", "everything", "unknown_choice"),
     ("orders", "elder_id", "E9", "unknown_elder"),
     ("orders", "window_end", "06:00", "ends_before_it_begins"),

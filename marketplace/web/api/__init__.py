@@ -14,8 +14,10 @@ from flask_limiter import Limiter
 
 from marketplace.web.api import (
     days,
+    facts,
     orders,
     periods,
+    privacy,
     redeem,
     rings,
     settlement,
@@ -55,7 +57,19 @@ _REFUSALS = {
 
 def register(app: APIFlask) -> None:
     """Add the API to the application."""
-    for module in (tokens, orders, visits, days, periods, settlement, vendors, rings, redeem):
+    for module in (
+        tokens,
+        orders,
+        visits,
+        days,
+        periods,
+        settlement,
+        vendors,
+        rings,
+        redeem,
+        facts,
+        privacy,
+    ):
         app.register_blueprint(module.bp)
     limiter: Limiter = next(iter(app.extensions["limiter"]))
     endpoint = "api_tokens.create_token"

@@ -7,9 +7,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, RootModel
 
+from marketplace.queries import as_of as as_of_views
+from marketplace.queries import crosschecks as crosscheck_views
 from marketplace.queries import orders as views
 from marketplace.queries import statements as statement_views
 from marketplace.queries import suspensions as suspension_views
+from marketplace.visits.fraud_month import MonthFinding
 from marketplace.workflows import (
     accept,
     assign,
@@ -20,6 +23,7 @@ from marketplace.workflows import (
     offer,
     own_money,
     place,
+    privacy,
     recur,
     redeem,
     reverse,
@@ -261,3 +265,52 @@ class RevokedOut(RootModel[cards.Revoked]):
 
 class RedeemedOut(RootModel[redeem.Redeemed]):
     """What redeeming did, and why a person has to look."""
+
+
+class CrossChecksOut(BaseModel):
+    """Readings of lists, and flagged visits, the latest first."""
+
+    runs: list[crosscheck_views.RunView]
+    flags: list[crosscheck_views.FlagView]
+
+
+class MonthFindingsOut(BaseModel):
+    """What the monthly rules found, by rule and subject."""
+
+    period: str
+    items: list[MonthFinding]
+
+
+class RevealedOut(RootModel[privacy.Revealed]):
+    """An identity number in full."""
+
+
+class LooksOut(BaseModel):
+    """Looks into a file, the latest first; ``next`` asks for those before."""
+
+    items: list[privacy.LookView]
+    next: int | None = None
+
+
+class ConsentsOut(BaseModel):
+    """Every purpose and whether its consent holds."""
+
+    items: list[privacy.ConsentView]
+
+
+class ConsentOut(RootModel[privacy.ConsentState]):
+    """Whether the consent holds now."""
+
+
+class RefusalsOut(BaseModel):
+    """Caregivers whom an elder does not want, the latest first."""
+
+    items: list[privacy.RefusalView]
+
+
+class RefusalOut(RootModel[privacy.RefusalState]):
+    """Whether the caregiver is refused now, and which visits need somebody else."""
+
+
+class AsOfOut(RootModel[as_of_views.ElderAsOf]):
+    """An elder's file as of a day."""

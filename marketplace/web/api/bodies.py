@@ -37,6 +37,7 @@ from marketplace.web.api.types import (
     Workers,
 )
 from marketplace.workflows.accept import DECLINE_REASONS
+from marketplace.workflows.privacy import PURPOSES
 from marketplace.workflows.redeem import SIGNED_BY
 from marketplace.workflows.reverse import REASONS as REVERSE_REASONS
 from marketplace.workflows.statements import STEPS
@@ -302,3 +303,33 @@ class Paper(Body):
     began_at: Moment
     ended_at: Moment
     signed_by: Literal[SIGNED_BY]
+
+
+class LooksQuery(Query):
+    """How many looks, and before which."""
+
+    before: Annotated[int, Field(ge=1, le=2**62)] | None = None
+    limit: Limit = 100
+
+
+class Consent(Body):
+    """A purpose and whether its consent holds from now on; where the elder said so."""
+
+    purpose: Literal[PURPOSES]
+    holds: Flag
+    reference: Reference | None = None
+
+
+class Refusal(Body):
+    """A caregiver, and whether the elder does not want them."""
+
+    caregiver_id: Id
+    is_refused: Flag = True
+    reason: Note = ""
+
+
+class AsOfQuery(Query):
+    """The day, and the instant after which nothing was known yet."""
+
+    on: Day
+    known_at: Moment | None = None

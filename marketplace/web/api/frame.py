@@ -10,6 +10,7 @@ from flask import current_app, request
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import Session
 
+from marketplace.kernel.clock import Period
 from marketplace.kernel.errors import BadInput
 from marketplace.kernel.ports import Ports
 from marketplace.web.auth import EVERYONE, allow, current_actor
@@ -51,3 +52,14 @@ def command_key() -> str:
 def write(step: Callable[..., Any], asked: Any) -> Any:
     """Run one workflow step for the request, once for its key."""
     return step(session(), ports(), current_actor(), key=command_key(), request=asked)
+
+
+def period_of(text: str) -> Period:
+    """Return the month of a path; raises ``BadInput``."""
+    try:
+        period = Period.parse(text)
+    except (ValueError, OverflowError):
+        period = None
+    if period is None or not 2000 <= period.year <= 2099 or str(period) != text:
+        raise BadInput(field="period", value=text[:40], expected="a month such as 2026-11")
+    return period

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from apiflask import APIBlueprint
 
 from marketplace.kernel.actor import Role
-from marketplace.kernel.clock import Period
-from marketplace.kernel.errors import BadInput
 from marketplace.queries import statements as views
+from marketplace.vouchers.programmes import OWN
 from marketplace.web.api import answers as out
 from marketplace.web.api import bodies
-from marketplace.web.api.frame import command_key, for_action, ports, session, write
+from marketplace.web.api.frame import command_key, for_action, period_of, ports, session, write
 from marketplace.web.auth import allow, current_actor
 from marketplace.workflows import place, reverse, settle, statements
 from marketplace.workflows.policy import About, Action, require, roles_of
@@ -24,16 +24,6 @@ from marketplace.workflows.step import remembered
 bp = APIBlueprint("api_periods", __name__, url_prefix="/api/v1", tag="Money")
 
 _SIGNERS = sorted({r for a in statements.ACTIONS.values() for r in roles_of(a)} - {Role.SYSTEM})
-
-
-def _period(text: str) -> Period:
-    try:
-        period = Period.parse(text)
-    except (ValueError, OverflowError):
-        period = None
-    if period is None or not 2000 <= period.year <= 2099 or str(period) != text:
-        raise BadInput(field="period", value=text[:40], expected="a month such as 2026-11")
-    return period
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +76,14 @@ def reverse_visit(work_order_id: str, json_data: bodies.Reverse) -> Any:
 @for_action(Action.CLOSE_PERIOD)
 def close_period(period: str, json_data: bodies.ClosePeriod) -> Any:
     """Close a month of a district into statements; a closed one answers as the first time."""
-    asked = _Close(str(_period(period)), json_data.district_code)
+    asked = _Close(str(period_of(period)), json_data.district_code)
 
     def run() -> _Closed:
         closed = settle.close_month(
             session(),
             ports(),
             current_actor(),
-            period=_period(period),
+            period=period_of(period),
             district_code=json_data.district_code,
         )
         return _Closed([asdict(c) for c in closed])
@@ -144,11 +134,27 @@ def get_statement(statement_id: str) -> Any:
         "payable_fen": found.payable_fen,
         "own_fen": found.own_fen,
         "holdback_fen": found.holdback_fen,
-        "by_programme": dict(found.by_programme),
+        "by_programme": _payers(found.by_programme),
         "sha256": found.sha256,
-        "lines": [{**asdict(line), "visit_on": line.visit_on.isoformat()} for line in found.lines],
+        "lines": [
+            {
+                **asdict(line),
+                "visit_on": line.visit_on.isoformat(),
+                "by_programme": _payers(line.by_programme),
+            }
+            for line in found.lines
+        ],
         "signatures": [{"step": s.step, "at": s.at.isoformat()} for s in found.signatures],
     }
+
+
+def _payers(by_programme: Mapping[str, int]) -> dict[str, int]:
+    """Return who pays. To a vendor that is the government or the elder: a programme tells of income."""
+    if current_actor().role is not Role.VENDOR:
+        return dict(by_programme)
+    own = by_programme.get(OWN, 0)
+    rest = sum(by_programme.values()) - own
+    return {k: v for k, v in (("government", rest), (OWN, own)) if v}
 
 
 @bp.post("/statements/<string:statement_id>/signatures")

@@ -27,6 +27,7 @@ from marketplace.workflows.load.rows import (
     FileRow,
     LicenceRow,
     OrderFileRow,
+    RefusalRow,
     ShiftRow,
     SiteRow,
     VendorRow,
@@ -131,6 +132,7 @@ def _files(session: Session, ports: Ports) -> Files:
     yield "shifts", ShiftRow, register.shift_rows(session)
     yield "elders", ElderRow, _elders(session, ports)
     yield "families", FamilyRow, register.family_rows(session, ports)
+    yield "refusals", RefusalRow, register.refusal_rows(session)
     yield "orders", OrderFileRow, _orders(session)
 
 

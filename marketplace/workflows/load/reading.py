@@ -18,6 +18,7 @@ from typing import Any
 from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
 
+from marketplace.workflows.load.chinese import column_of, value_of
 from marketplace.workflows.load.refusals import Refusal, shown
 
 LONGEST_LINE = 65_536
@@ -46,7 +47,7 @@ def find(folder: Path, name: str) -> Path | None:
 def read(path: Path, columns: tuple[str, ...]) -> Iterator[Row | Refusal]:
     """Yield every row, or why it cannot be read; a file that cannot be used yields one refusal.
 
-    The heading must name all ``columns`` and no other, in any order.
+    The heading must name all ``columns`` and no other, in any order, in English or Chinese.
     """
     records = _xlsx(path) if path.suffix == ".xlsx" else _csv(path)
     heading: list[str] | None = None
@@ -58,7 +59,7 @@ def read(path: Path, columns: tuple[str, ...]) -> Iterator[Row | Refusal]:
             continue
         line, cells = record
         if heading is None:
-            heading = [c.strip().lstrip("\ufeff").lower() for c in cells]
+            heading = [column_of(c.strip().lstrip("\ufeff").lower()) for c in cells]
             wrong = _heading_refusals(path, heading, columns)
             if wrong:
                 yield from wrong
@@ -70,7 +71,7 @@ def read(path: Path, columns: tuple[str, ...]) -> Iterator[Row | Refusal]:
             code = "too_few_cells" if len(cells) < len(heading) else "too_many_cells"
             yield Refusal(path.name, line, "*", code, str(len(cells)), str(len(heading)))
             continue
-        yield Row(line, {k: v.strip() for k, v in zip(heading, cells, strict=True)})
+        yield Row(line, {k: value_of(k, v.strip()) for k, v in zip(heading, cells, strict=True)})
     if heading is None:
         yield Refusal(path.name, 0, "*", "empty_file")
 

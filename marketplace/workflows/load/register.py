@@ -14,7 +14,8 @@ from sqlalchemy import Table, delete, select, update
 from sqlalchemy.orm import Session
 
 from marketplace.catalogue.models import Category
-from marketplace.elders.models import Assessment, Elder, FamilyLink
+from marketplace.elders import history
+from marketplace.elders.models import Assessment, CaregiverRefusal, Elder, FamilyLink
 from marketplace.kernel.bulk import upsert
 from marketplace.kernel.db import Base
 from marketplace.kernel.ids import new_id
@@ -27,6 +28,7 @@ from marketplace.workflows.load.rows import (
     FamilyRow,
     FileRow,
     LicenceRow,
+    RefusalRow,
     ShiftRow,
     SiteRow,
     VendorRow,
@@ -340,7 +342,19 @@ def _check_elder(context: Context, row: ElderRow) -> None:
 
 def _write_elders(context: Context, new: Sequence[ElderRow], changed: Sequence[ElderRow]) -> None:
     since = _status_dates(context, changed)
-    _write(context, Elder, (_elder_values(context, r, since.get(r.id)) for r in (*new, *changed)))
+    before = _fact_columns(context, [r.id for r in changed])
+    values = {r.id: _elder_values(context, r, since.get(r.id)) for r in (*new, *changed)}
+    _keep_the_dead(context, values, before)
+    _write(context, Elder, values.values())
+    history.note_changes(
+        context.session,
+        before,
+        {r.id: values[r.id] for r in changed},
+        today=context.today,
+        source="elders file",
+        at=context.now,
+        by="load",
+    )
     assessed = [r for r in (*new, *changed) if r.assessed_on is not None]
     ids = [r.id for r in changed]
     kept: dict[tuple[str, date], str] = {}
@@ -358,6 +372,23 @@ def _write_elders(context: Context, new: Sequence[ElderRow], changed: Sequence[E
         if r.assessed_on is not None and (r.id, r.assessed_on) in kept
     ]
     _write(context, Assessment, [*fresh, *again])
+
+
+def _fact_columns(context: Context, ids: Sequence[str]) -> dict[str, Values]:
+    """Return what the register says of elders that a file changes."""
+    columns = [Elder.__table__.c[name] for name in ("id", "status_from", *history.NAMES)]
+    rows = context.session.execute(select(*columns).where(Elder.id.in_(list(ids))))
+    return {r.id: dict(r._mapping) for r in rows}
+
+
+def _keep_the_dead(context: Context, values: dict[str, Values], before: dict[str, Values]) -> None:
+    """Leave dead whom the list of deaths named: an older list of elders brings nobody back."""
+    dead = [i for i, v in before.items() if v["status"] == "dead" and values[i]["status"] != "dead"]
+    known = history.as_of(context.session, dead, context.today)
+    for elder_id in dead:
+        status = known.get(elder_id, {}).get("status")
+        if status is not None and status.source.startswith("deaths"):
+            values[elder_id] |= {k: before[elder_id][k] for k in ("status", "status_from")}
 
 
 def _status_dates(context: Context, changed: Sequence[ElderRow]) -> dict[str, date | None]:
@@ -457,6 +488,52 @@ def _write_families(
         )
 
 
+def refusal_rows(session: Session) -> Iterable[RefusalRow]:
+    """Return the refused caregivers as their file writes them."""
+    for r in session.scalars(
+        select(CaregiverRefusal)
+        .where(CaregiverRefusal.withdrawn_at.is_(None))
+        .order_by(CaregiverRefusal.elder_id, CaregiverRefusal.caregiver_id)
+    ):
+        yield RefusalRow.model_construct(
+            elder_id=r.elder_id, caregiver_id=r.caregiver_id, reason=r.reason
+        )
+
+
+def _check_refusal(context: Context, row: RefusalRow) -> None:
+    context.require("elder", "elder_id", row.elder_id)
+    context.require("caregiver", "caregiver_id", row.caregiver_id)
+
+
+def _write_refusals(
+    context: Context, new: Sequence[RefusalRow], changed: Sequence[RefusalRow]
+) -> None:
+    _write(
+        context,
+        CaregiverRefusal,
+        [
+            {
+                "id": new_id(),
+                **dict(r),
+                "asked_by": "load",
+                "asked_role": "system",
+                "asked_at": context.now,
+            }
+            for r in new
+        ],
+    )
+    for row in changed:
+        context.session.execute(
+            update(CaregiverRefusal)
+            .where(
+                CaregiverRefusal.elder_id == row.elder_id,
+                CaregiverRefusal.caregiver_id == row.caregiver_id,
+                CaregiverRefusal.withdrawn_at.is_(None),
+            )
+            .values(reason=row.reason)
+        )
+
+
 def _needs(kind: str, name: str) -> Callable[[Context, Any], None]:
     return lambda context, row: context.require(kind, name, getattr(row, name))
 
@@ -512,6 +589,7 @@ def kinds(ports: Ports) -> tuple[Kind, ...]:
             _needs("elder", "elder_id"),
             _write_families,
         ),
+        Kind("refusals", RefusalRow, _same_rows(refusal_rows), _check_refusal, _write_refusals),
     )
 
 

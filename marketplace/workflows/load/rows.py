@@ -230,6 +230,15 @@ class FamilyRow(FileRow):
     powers: choices(*POWERS)
 
 
+class RefusalRow(FileRow):
+    """不愿接受的护理员: whom an elder or the family does not want."""
+
+    KEY: ClassVar = ("elder_id", "caregiver_id")
+    elder_id: text(40)
+    caregiver_id: text(40)
+    reason: optional_text(200)
+
+
 class OrderFileRow(FileRow):
     id: text(40)
     elder_id: text(40)
@@ -251,3 +260,63 @@ class OrderFileRow(FileRow):
             raise RowRefused("window_end", "ends_before_it_begins", "", "later_time")
         if self.ends_on is not None and self.ends_on < self.starts_on:
             raise RowRefused("ends_on", "ends_before_it_begins", self.ends_on, "later_date")
+
+
+# ---------------------------------------------------------------- other authorities' lists
+
+
+class HouseholdRow(FileRow):
+    """户籍: whether the household is registered in the city, from a day on."""
+
+    KEY: ClassVar = ("id_number",)
+    id_number: IdNumber
+    hukou_local: YesNo
+    since_on: Date
+
+
+class AssistanceRow(FileRow):
+    """社会救助: the income class, from a day on."""
+
+    KEY: ClassVar = ("id_number",)
+    id_number: IdNumber
+    income_class: choice(*(c.value for c in IncomeClass))
+    since_on: Date
+
+
+class DeathRow(FileRow):
+    """殡葬: the date of death."""
+
+    KEY: ClassVar = ("id_number",)
+    id_number: IdNumber
+    died_on: Date
+    notice_no: optional_text(60)
+
+    def check(self, today: date) -> None:
+        if self.died_on > today:
+            raise RowRefused("died_on", "in_the_future", self.died_on, "date_past")
+
+
+class StayRow(FileRow):
+    """住院、入住机构: from the day of coming to the day of going, which is empty while it lasts."""
+
+    KEY: ClassVar = ("id_number", "kind", "admitted_on")
+    id_number: IdNumber
+    kind: choice("hospital", "institution")
+    place: optional_text(80)
+    admitted_on: Date
+    discharged_on: OptionalDate
+
+    def check(self, today: date) -> None:
+        if self.discharged_on is not None and self.discharged_on < self.admitted_on:
+            raise RowRefused(
+                "discharged_on", "ends_before_it_begins", self.discharged_on, "later_date"
+            )
+
+
+class InsuranceRow(FileRow):
+    """长护险: whether the insurer pays, from a day on."""
+
+    KEY: ClassVar = ("id_number",)
+    id_number: IdNumber
+    active: YesNo
+    since_on: Date

@@ -1,0 +1,48 @@
+"""The commands of civil affairs: suspend a vendor, run another authority's list, from a shell."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from marketplace.app import db
+from marketplace.elders.models import Elder
+from tests import files
+from tests.workflows import world
+
+ID_NUMBER = files.id_number("321204", "19460304", 2)
+
+
+@pytest.fixture
+def shell(app):
+    """A shell on the small city, its first elder findable by an identity number."""
+    with app.app_context():
+        world.build(db.session)
+        vault = app.extensions["ports"].vault
+        db.session.get(Elder, "E1").id_number_index = vault.index(ID_NUMBER)
+        db.session.commit()
+    return app.test_cli_runner()
+
+
+def test_a_vendor_is_suspended_reinstated_and_listed(shell):
+    said = shell.invoke(args=["vendor", "suspend", "V1", "--reason", "fraud", "--by", "wang"])
+    assert said.exit_code == 0, said.output
+    assert json.loads(said.output)["not_moved"] == []
+    again = shell.invoke(args=["vendor", "suspend", "V1", "--reason", "fraud", "--by", "wang"])
+    assert (again.exit_code, "wrong_state" in again.output) == (1, True)
+    back = shell.invoke(args=["vendor", "reinstate", "V1", "--reason", "paid", "--by", "li"])
+    assert json.loads(back.output)["state"] == "active"
+    [seen] = json.loads(shell.invoke(args=["vendor", "suspensions", "V1"]).output)
+    assert (seen["suspended_by"], seen["lifted_by"]) == ("wang", "li")
+
+
+def test_a_list_names_its_refused_lines_and_ends_with_a_failure(shell, tmp_path):
+    path = tmp_path / "deaths.csv"
+    path.write_text(f"身份证号,死亡日期,通知书编号\n{ID_NUMBER},2026-11-20,N-1\n123,2026-11-20,\n")
+    said = shell.invoke(args=["crosscheck", "run", "deaths", str(path), "--by", "wang"])
+    assert said.exit_code == 1
+    assert "1 applied, 0 known before, 0 not in the register, 1 refused" in said.output
+    assert "deaths.csv:3 id_number: bad_id_number" in said.output
+    assert ID_NUMBER not in said.output
+    assert json.loads(shell.invoke(args=["crosscheck", "flags"]).output) == []
