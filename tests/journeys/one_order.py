@@ -233,10 +233,23 @@ def _settle(api: Api, clock: FrozenClock, work_order_id: str) -> None:
         ("bureau", "county_approved"),
         ("second", "released"),
     ):
+        if step == "county_approved":
+            _look_at_sample(api, statement["statement_id"])
+        elif step == "released":
+            clock.advance(**_days(3))
         signed = api.post(who, path, {"step": step})
         print(f"{who:<10} signs {step:<18} paid {signed['paid_fen']} fen")
         clock.advance(**_days(1))
     show(api, work_order_id, "statement is paid")
+
+
+def _look_at_sample(api: Api, statement_id: str) -> None:
+    """The county looks at every visit that was drawn."""
+    path = f"/statements/{statement_id}/sample"
+    for drawn in api.get("bureau", path)["items"]:
+        found = {"number": drawn["number"], "way": drawn["way"], "outcome": "confirmed"}
+        api.post("bureau", path, found)
+        print(f"bureau     checks line {drawn['number']} by {drawn['way']}")
 
 
 def _days(count: int) -> dict[str, float]:

@@ -1,18 +1,21 @@
-"""Statements, and any fen walked back to the visit: civil affairs and the auditor, read only."""
+"""Statements, and any fen walked back to the visit: civil affairs and the auditor."""
 
 from __future__ import annotations
 
 from apiflask import APIBlueprint
-from flask import render_template, request
+from flask import current_app, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
 
 from marketplace.kernel.actor import Role
+from marketplace.kernel.errors import DomainError
 from marketplace.queries import trace as traces
 from marketplace.queries.work_page import work_page
 from marketplace.web.auth import allow, current_actor
 from marketplace.web.map_shapes import district_names
 from marketplace.web.pages.frame import session
-from marketplace.web.words import account_word, pay_lines
+from marketplace.web.words import account_word, error_sentence, pay_lines
 from marketplace.workflows.policy import Action, scope
+from marketplace.workflows.sampling import record_check, sample_of
 from marketplace.workflows.see import see_money
 
 bp = APIBlueprint("money", __name__, enable_openapi=False)
@@ -42,11 +45,35 @@ def statement_page(statement_id: str) -> str:
     return render_template(
         "statement.html",
         statement=known.get(statement_id),
+        sample=sample_of(session(), statement_id) if statement_id in known else [],
+        may_check=current_actor().role is Role.BUREAU,
         lines=lines,
         offset=offset,
         page=traces.PAGE,
         names=district_names(),
     )
+
+
+@bp.post("/money/<statement_id>/sample")
+@allow(Role.BUREAU)
+def check_sample(statement_id: str) -> Response:
+    """Write down what the county found of one sampled visit."""
+    form = request.form
+    try:
+        record_check(
+            session(),
+            current_app.extensions["ports"],
+            current_actor(),
+            statement_id=statement_id,
+            number=form.get("number", 0, type=int),
+            way=form.get("way", ""),
+            outcome=form.get("outcome", ""),
+            note=form.get("note", ""),
+        )
+    except DomainError as error:
+        session().rollback()
+        flash(error_sentence(error), "stop")
+    return redirect(url_for("money.statement_page", statement_id=statement_id))  # type: ignore[return-value]
 
 
 @bp.get("/trace/<work_order_id>")
