@@ -378,6 +378,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--first", type=int, default=0, help="kind of kill to begin with, 0 to 4")
+    parser.add_argument("--seconds", type=float, default=86_400, help="stop after so long")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="nuanju-kill-") as scratch:
         Path(scratch).chmod(0o755)
@@ -386,16 +388,18 @@ def main() -> None:
             bench.redeem(0, "nobody")
             bench.close(1, "nobody")
             began = time.monotonic()
-            for n in range(options.rounds):
-                what, victim = KINDS[n % len(KINDS)]
-                getattr(bench, what)(n + 2, victim)
+            done = 0
+            while done < options.rounds and time.monotonic() < began + options.seconds:
+                what, victim = KINDS[(options.first + done) % len(KINDS)]
+                getattr(bench, what)(done + 2, victim)
                 bench.ended[f"{victim} killed in {what}"] += 1
+                done += 1
             with Session(bench.engine) as session:
                 verdict = verify_ledger(session)
         finally:
             bench.stop()
     sys.stdout.write(
-        f"{options.rounds} kills, seed {options.seed}, {time.monotonic() - began:.0f} s:"
+        f"{done} kills, seed {options.seed}, {time.monotonic() - began:.0f} s:"
         f" {verdict.transfers} transfers, {'proven' if verdict.is_proven else verdict.findings}\n"
     )
     for name, count in sorted(bench.ended.items()):
