@@ -10,13 +10,12 @@ city grows. A few orders lie outside every circle or come when everybody near is
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from dispatch.city.bases import HOME_REACH_M, Area, Base, SiteBook, fill_sites
 from dispatch.city.demand import (
-    HOUR,
     HOURLY,
     PRIORITIES,
     SERVICES,
@@ -25,46 +24,16 @@ from dispatch.city.demand import (
     clock,
     orders_by_kind,
 )
+from dispatch.city.drafts import Draft, Household, gap, one_trip, take
 from dispatch.city.ground import to_degrees
 from dispatch.city.shapes import Home, Interval, Visit
-from dispatch.city.supply import PROFILES, Market, Worker
+from dispatch.city.supply import PROFILES, Market
 
 CIRCLE_M = 2575.0  # a touch less than the 2,592 m of 840 s at 4.1667 m/s and detour 1.35
-SECONDS_A_METRE = 1.35 / 4.1667 * 1.004
-STOP_S = 60
 MISPLACED = 0.0022  # orders from homes that no base reaches
 OVERBOOKED = 0.35  # of the orders that find everybody near taken, so many make nobody hire
 OPEN_SHARE = 0.6  # of the one-off orders
-TRIP_S = 3480  # the last meal of a trip is handed over within so many seconds of loading
 PROFILE_ORDER = ("night", "escort", "bath", "assess", "driver", "early", "nurse", "doctor")
-
-
-@dataclass(slots=True)
-class Draft:
-    """An order while it is drawn up: a visit, its base and spot, and who would serve it."""
-
-    visit: Visit
-    base: int
-    spot: tuple[float, float]
-    profile: str
-    booked: tuple[int, ...] = ()
-    lost: bool = False
-
-
-@dataclass(slots=True)
-class Household:
-    """A home on the plane, in metres."""
-
-    base: int
-    spot: tuple[float, float]
-    community: str
-    rural: bool
-    meals: bool = False
-
-
-def ride_s(one: tuple[float, float], other: tuple[float, float]) -> int:
-    """Return the seconds from spot to spot, a little more than the contract will ask."""
-    return math.ceil(math.dist(one, other) * SECONDS_A_METRE) + STOP_S
 
 
 class Day:
@@ -308,7 +277,7 @@ class Day:
              if couriers and v.id == self.market.workers[couriers[0]].person.vendor), None
         )  # fmt: skip
         while rest:
-            trip, rest = _one_trip(rest, kitchen)
+            trip, rest = one_trip(rest, kitchen)
             if couriers:
                 worker = couriers.pop(0)
             else:
@@ -340,7 +309,7 @@ class Day:
         best: tuple[int, int, int, int, int] | None = None
         tried = 0
         for number in self._able(draft):
-            found = _gap(self.market.workers[number], draft.spot, visit.service_s, visit.window)
+            found = gap(self.market.workers[number], draft.spot, visit.service_s, visit.window)
             if found is not None:
                 idle = 0 if self.market.workers[number].work_s else 900
                 option = (found[0] + idle, number, *found[1:])
@@ -349,7 +318,7 @@ class Day:
                 if tried >= 10:
                     break
         if best is not None:
-            _take(self.market.workers[best[1]], best[2:], draft.spot, visit.service_s)
+            take(self.market.workers[best[1]], best[2:], draft.spot, visit.service_s)
             draft.booked = (best[1],)
             return
         if visit.priority < 9 and self.rng.random() < OVERBOOKED * 0.02:
@@ -359,9 +328,9 @@ class Day:
             profile = "village"
         number = self.market.hire(draft.base, profile, visit.skill)
         worker = self.market.workers[number]
-        found = _gap(worker, draft.spot, visit.service_s, visit.window)
+        found = gap(worker, draft.spot, visit.service_s, visit.window)
         if found is not None:
-            _take(worker, found[1:], draft.spot, visit.service_s)
+            take(worker, found[1:], draft.spot, visit.service_s)
             draft.booked = (number,)
 
     def _book_pair(self, draft: Draft) -> tuple[int, ...]:
@@ -372,14 +341,14 @@ class Day:
             free: dict[str, list[tuple[int, tuple[int, int, int]]]] = {}
             for number in able:
                 worker = self.market.workers[number]
-                found = _gap(worker, draft.spot, visit.service_s, (opens, opens))
+                found = gap(worker, draft.spot, visit.service_s, (opens, opens))
                 if found is not None:
                     team = free.setdefault(worker.person.vendor, [])
                     team.append((number, found[1:]))
                     if len(team) == 2:
                         for member, slot in team:
                             taken = self.market.workers[member]
-                            _take(taken, slot, draft.spot, visit.service_s)
+                            take(taken, slot, draft.spot, visit.service_s)
                         return tuple(member for member, _ in team)
         vendor = self.market.choose_vendor(draft.base, draft.profile)
         team_of_two = [
@@ -388,12 +357,12 @@ class Day:
         ]
         for opens in range(visit.window[0], visit.window[1] + 1, 300):
             slots = [
-                _gap(self.market.workers[n], draft.spot, visit.service_s, (opens, opens))
+                gap(self.market.workers[n], draft.spot, visit.service_s, (opens, opens))
                 for n in team_of_two
             ]
             if all(slots):
                 for number, slot in zip(team_of_two, slots, strict=True):
-                    _take(self.market.workers[number], slot[1:], draft.spot, visit.service_s)
+                    take(self.market.workers[number], slot[1:], draft.spot, visit.service_s)
                 return tuple(team_of_two)
         return ()
 
@@ -447,64 +416,6 @@ class Day:
         if usual in unwanted:
             unwanted = ()
         return replace(visit, vendor=first.person.vendor, usual=usual, forbidden=unwanted)
-
-
-def _one_trip(
-    drafts: list[Draft], kitchen: tuple[float, float]
-) -> tuple[list[Draft], list[Draft]]:  # fmt: skip
-    """Return as many of the first drafts as one courier can bring in time, and the others."""
-    opens, closes = drafts[0].visit.window
-    limit = min(closes, opens - 180 + TRIP_S)
-    trip: list[Draft] = []
-    for draft in drafts[:11]:
-        open_stops = [*trip, draft]
-        spot, at = kitchen, opens - 180
-        # Nearest first is a poor tour and therefore leaves an engine room.
-        while open_stops:
-            nearest = min(open_stops, key=lambda d: math.dist(d.spot, spot))
-            open_stops.remove(nearest)
-            at = max(opens, at + ride_s(spot, nearest.spot))
-            spot, last = nearest.spot, at
-            at += nearest.visit.service_s
-        if last > limit and trip:
-            break
-        trip.append(draft)
-    return trip, drafts[len(trip) :]
-
-
-def _gap(
-    worker: Worker, spot: tuple[float, float], service_s: int, window: Interval
-) -> tuple[int, int, int, int] | None:
-    """Return (added ride, piece, position, start) of the first gap that takes the stop."""
-    base = worker.base.spot
-    there = ride_s(base, spot)
-    if worker.work_s + service_s + 2 * there > 7.6 * HOUR:
-        return None
-    for number, (begin, end) in enumerate(worker.pieces):
-        if begin > window[1] or end < window[0]:
-            continue
-        free_at, last = begin, base
-        for position in range(len(worker.stops[number]) + 1):
-            stops = worker.stops[number]
-            to_next = ride_s(spot, stops[position][2:] if position < len(stops) else base)
-            until = stops[position][0] if position < len(stops) else end
-            to = there if last is base else ride_s(last, spot)
-            start = max(window[0], free_at + to)
-            if start > window[1]:
-                break
-            if start + service_s + to_next <= until:
-                return to + to_next, number, position, start
-            if position < len(stops):
-                free_at, last = stops[position][1], stops[position][2:]
-    return None
-
-
-def _take(
-    worker: Worker, slot: tuple[int, int, int], spot: tuple[float, float], service_s: int
-) -> None:
-    piece, position, start = slot
-    worker.stops[piece].insert(position, (start, start + service_s, *spot))
-    worker.work_s += service_s + 420
 
 
 def homes_of(day: Day) -> list[Home]:

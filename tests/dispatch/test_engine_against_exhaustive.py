@@ -6,21 +6,14 @@ import os
 
 import pytest
 
-from dispatch import check, solve
-from tests.dispatch.exhaustive import cheapest, random_problem
+from tests.dispatch.against_exhaustive import compare
 
-SEEDS = int(os.environ.get("NUANJU_SMALL_PROBLEMS", "120"))
+PROBLEMS = int(os.environ.get("NUANJU_SMALL_PROBLEMS", "120"))
 
 
 @pytest.mark.slow
 def test_search_is_never_better_than_the_cheapest_plan_and_nearly_always_as_good():
-    dearer = []
-    for seed in range(SEEDS):
-        problem = random_problem(seed)
-        least, _ = cheapest(problem)
-        plan = solve(problem, iterations=3000)
-        assert check(problem, plan) == []
-        assert plan.totals.cost >= least, f"seed {seed}: cheaper than the cheapest"
-        if plan.totals.cost > least:
-            dearer.append(seed)
-    assert len(dearer) <= SEEDS / 100, f"dearer than the cheapest plan: {dearer}"
+    compared = list(compare(0, PROBLEMS, iterations=3000))
+    assert [each.seed for each in compared if each.is_impossible] == []
+    dearer = [each.seed for each in compared if not each.is_equal]
+    assert len(dearer) <= PROBLEMS / 100, f"dearer than the cheapest plan: {dearer}"
