@@ -46,7 +46,11 @@ def test_a_visit_that_cannot_be_made_is_given_back_with_a_reason(desk, town: Tow
     work_order_id = stops(town)[-1][0]
     here = desk("caregiver", width=390).open("/next")
     page = here.page
-    page.evaluate(f"document.querySelector(\"[data-stop='{work_order_id}']\").hidden = false")
+    page.evaluate(
+        """(id) => document.querySelectorAll('[data-stop]').forEach(
+          (stop) => { stop.hidden = stop.dataset.stop !== id; })""",
+        work_order_id,
+    )
     stop = page.locator(f"article[data-stop='{work_order_id}']")
     stop.locator("summary:has-text('去不了')").click()
     assert violations(page) == []
@@ -97,12 +101,12 @@ def test_the_homes_picture_code_checks_in_and_a_photo_of_the_work_is_kept(desk, 
     stop = page.locator(f"article[data-stop='{row.id}']")
     stop.locator("[data-scan=check_in]").click()
     stop.locator("[data-part=out]").wait_for(state="visible")
-    page.wait_for_function("Number(document.getElementById('phone').dataset.sent || 0) >= 1")
+    page.wait_for_selector("#phone[data-sent='1']", state="attached")
     picture = page.evaluate(f"() => {{ {JPEG} return c.toDataURL('image/jpeg').split(',')[1]; }}")
     stop.locator("[data-photo] input").set_input_files(
         {"name": "work.jpg", "mimeType": "image/jpeg", "buffer": base64.b64decode(picture)}
     )
-    page.wait_for_function("Number(document.getElementById('phone').dataset.sent || 0) >= 2")
+    page.wait_for_selector("#phone[data-sent='2']", state="attached")
     assert "1" in stop.locator("[data-photo-word]").inner_text()
     assert violations(page) == []
     here.picture("caregiver-photo")
