@@ -114,8 +114,7 @@ def test_every_control_is_reached_by_tab_and_shows_where_it_is(desk, name):
         if told is None:
             # Past the last control the focus leaves the page and comes back at its head.
             continue
-        if told[0] in reached:
-            break
+        # A field for a date takes several tabs by itself.
         reached.add(told[0])
         if not told[1]:
             faint.append(told[2])
