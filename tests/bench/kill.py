@@ -11,6 +11,7 @@ again what was killed, lets the clients repeat what got no answer, and looks at 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import http.client
 import json
 import os
@@ -49,13 +50,14 @@ from marketplace.workflows.ledger import verify_ledger
 from marketplace.workflows.settle import close_month
 from marketplace.workflows.upkeep import upkeep
 from tests.bench import races
-from tests.bench.server import Server, create_tables, free_port
+from tests.bench.server import Server, create_tables, free_port, stop_on_terminate
 from tests.builders import NOW
 
 PASSWORD = "spring-water-1946"
 CLICKED, SILENT, LINES = 12, 8, 30
 """Of a round: work orders confirmed over HTTP, confirmed by silence, closed with the month."""
 
+PR_SET_PDEATHSIG = 1
 LATER = NOW + timedelta(hours=50)
 DECEMBER = FrozenClock(datetime(2026, 12, 2, 1, 0, tzinfo=UTC))
 
@@ -74,6 +76,8 @@ class Program:
             code = 1
             try:
                 os.setsid()
+                # Where the bench itself is killed, nothing of it stays behind.
+                ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
                 self._run()
                 code = 0
             except SystemExit as ended:
@@ -381,6 +385,7 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="kind of kill to begin with, 0 to 4")
     parser.add_argument("--seconds", type=float, default=86_400, help="stop after so long")
     options = parser.parse_args()
+    stop_on_terminate()
     with tempfile.TemporaryDirectory(prefix="nuanju-kill-") as scratch:
         Path(scratch).chmod(0o755)
         bench = Bench(Path(scratch), options.seed)

@@ -28,7 +28,7 @@ from marketplace.vouchers import service
 from marketplace.vouchers.models import PriceSplit
 from marketplace.workflows.ledger import seal_ledger, verify_ledger
 from tests.bench.month import VENDORS, _Ports, _redeem_part, grant_month, load_elders
-from tests.bench.server import Server, _on, engine_of, programs
+from tests.bench.server import Server, _on, engine_of, programs, stop_on_terminate
 from tests.builders import NOW, a_caregiver, a_service, a_vendor
 
 CONTEXT = multiprocessing.get_context("fork")
@@ -125,6 +125,7 @@ def main() -> None:
     parser.add_argument("--elders", type=int, default=20_000)
     parser.add_argument("--held", type=int, default=20_000)
     options = parser.parse_args()
+    stop_on_terminate()
     with tempfile.TemporaryDirectory(prefix="nuanju-rate-") as scratch:
         Path(scratch).chmod(0o755)
         server = Server(Path(scratch))

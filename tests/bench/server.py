@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -91,6 +92,11 @@ class Server:
         """Stop it and forget its data."""
         self._run("pg_ctl", "-D", str(self.folder), "-m", "immediate", "-w", "stop")
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def stop_on_terminate() -> None:
+    """Let SIGTERM end the bench as an error does, so that its server is stopped."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
 def programs() -> Path:
