@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DatabaseError
 
+from marketplace.app import db
 from marketplace.kernel.actor import Actor, Role
 from marketplace.kernel.audit import AuditEvent
 from marketplace.kernel.clock import Period
@@ -302,3 +303,26 @@ def test_the_database_refuses_to_rewrite_a_change(register, ports):
     with pytest.raises(DatabaseError):
         register.execute(text("DELETE FROM programme_change"))
     register.rollback()
+
+
+def test_the_commands_walk_a_change_from_preview_to_release(app, tmp_path):
+    with app.app_context(), transaction(db.session):
+        an_elder(db.session)
+    file = tmp_path / "gp_c.toml"
+    file.write_text(MORE_HOURS, encoding="utf-8")
+    with app.app_context():
+        run = app.test_cli_runner().invoke
+        seen = run(args=["programmes", "preview", str(file), "--by", "one"])
+        assert "tier GP-C1: 120 -> 180" in seen.output
+        assert "1 gain, 0 lose" in seen.output
+        kept = run(
+            args=["programmes", "propose", str(file), "--reason", "decision 12", "--by", "one"]
+        )
+        change = kept.output.rsplit("change ", 1)[1].split(":")[0]
+        own = run(args=["programmes", "release", change, "--by", "one"])
+        assert own.exit_code == 1
+        assert "not_allowed" in own.output
+        done = run(args=["programmes", "release", change, "--by", "two"])
+        assert "GP-C from 2027-01-01, released" in done.output
+        listed = run(args=["programmes", "list", "--on", "2026-12-01"])
+        assert "from 2027-01-01 another" in listed.output
