@@ -1,4 +1,4 @@
-"""Personal data over HTTP: looks, consents, refused people, a day put back."""
+"""Personal data over HTTP, and the walk of a vendor through everything that it can open."""
 
 from __future__ import annotations
 
@@ -6,10 +6,35 @@ import pytest
 
 from marketplace.app import db
 from marketplace.elders.models import Elder
+from marketplace.kernel.actor import Role
+from marketplace.orders.models import WorkOrder
+from marketplace.web.auth import access_of
 from tests import builders
-from tests.api.test_api import ok, placed
+from tests.api.conftest import PASSWORD, Caller
+from tests.api.test_api import assigned, evidence, ok, placed
+from tests.web.conftest import Browser
 
 NUMBER = "321204194603040028"
+SECRETS = (
+    NUMBER,
+    "dibao",
+    "低保",
+    "minimum living",
+    "tefu",
+    "特扶",
+    "severe_disability",
+    "重度失能",
+    "GP-A",
+    "GP-B",
+    "gp_a",
+)
+"""What would tell a vendor of income or ability, or who somebody is."""
+
+
+@pytest.fixture
+def settings(settings):
+    """Signing in asks for a password only, so that a page can be opened by a test."""
+    return settings.model_copy(update={"second_factor": False})
 
 
 @pytest.fixture
@@ -72,6 +97,76 @@ def test_a_refused_caregiver_is_listed(told):
     [row] = ok(told["elder"].get("/elders/E1/refused-caregivers"))["items"]
     assert (row["caregiver_id"], row["withdrawn_at"]) == ("C1", None)
     ok(told["elder"].post("/elders/E1/refused-caregivers", {**body, "is_refused": False}))
+
+
+def _filled(rule, ids):
+    """Return a route's addresses with every id that fits its place."""
+    places = list(rule.arguments)
+    return rule.rule if not places else _put(rule.rule, places, ids)
+
+
+def _put(path, places, ids):
+    for place in places:
+        value = ids.get(place)
+        if value is None:
+            return None
+        for kind in ("string:", "int:", "path:", "filename:", ""):
+            path = path.replace(f"<{kind}{place}>", value)
+    return None if "<" in path else path
+
+
+@pytest.mark.parametrize("username", ["vendor", "caregiver"])
+def test_the_supply_side_opens_everything_and_never_reads_of_income_or_ability(
+    app, told, clock, username
+):
+    work_order_id = assigned(told)
+    clock.advance(days=1, minutes=30)
+    entered = {"visit_id": "X1", "shown": evidence(clock, "in")}
+    ok(told["caregiver"].post(f"/work-orders/{work_order_id}/check-in", entered), 201)
+    clock.advance(hours=1)
+    ok(told["caregiver"].post("/visits/X1/check-out", {"shown": evidence(clock, "out")}))
+    ok(told["elder"].post(f"/work-orders/{work_order_id}/confirm", {"method": "tap"}))
+    clock.advance(days=8)
+    ok(told["bureau"].post("/periods/2026-11/close", {"district_code": builders.DISTRICT}))
+    [statement] = ok(told["bureau"].get("/statements", period="2026-11"))["items"]
+    with app.app_context():
+        order_id = db.session.get(WorkOrder, work_order_id).order_id
+    ids = {
+        "work_order_id": work_order_id,
+        "order_id": order_id,
+        "elder_id": "E1",
+        "visit_id": "X1",
+        "vendor_id": "V1",
+        "caregiver_id": "C1",
+        "site_id": "K1",
+        "period": "2026-11",
+        "day": "2026-11-24",
+        "service_code": "ZJ001",
+        "code": "ZJ001",
+        "statement_id": statement["statement_id"],
+    }
+    role = Role(username)
+    browser = Browser(app.test_client())
+    browser.sign_in(username, PASSWORD)
+    caller: Caller = told[username]
+    opened = {True: 0, False: 0}
+    for rule in app.url_map.iter_rules():
+        path = _filled(rule, ids)
+        if "GET" not in rule.methods or path is None or "stream" in rule.rule:
+            continue
+        if role not in (access_of(app, rule.endpoint) or ()):
+            continue
+        headers = caller.headers() if path.startswith("/api/") else {"Accept-Language": "zh-CN"}
+        client = caller.client if path.startswith("/api/") else browser.client
+        answer = client.get(path, headers=headers)
+        assert answer.status_code < 500, path
+        body = answer.get_data(as_text=True)
+        is_api = path.startswith("/api/")
+        opened[is_api] += answer.status_code == 200
+        hit = [s for s in SECRETS if s in body and "openapi" not in path]
+        assert hit == [], path
+    assert min(opened.values()) >= 1, opened
+    assert sum(opened.values()) >= 7, opened
 
 
 def test_an_offer_tells_a_vendor_no_name_before_it_accepts(told):

@@ -149,7 +149,8 @@ VALUES: Mapping[str, Mapping[str, str]] = {
 }
 """Column -> Chinese value -> code. What is not listed is read as it stands."""
 
-_LISTS = frozenset({"special", "powers", "category_codes", "district_codes"})
+LISTS = frozenset({"special", "powers", "category_codes", "district_codes"})
+"""Columns whose cells are lists."""
 
 
 def column_of(heading: str) -> str:
@@ -162,6 +163,6 @@ def value_of(column: str, cell: str) -> str:
     if not cell or cell.isascii():
         return cell
     words = VALUES.get(column, {})
-    if column not in _LISTS:
+    if column not in LISTS:
         return words.get(cell, cell)
     return ";".join(words.get(part.strip(), part.strip()) for part in re.split("[;；、]", cell))
