@@ -22,9 +22,9 @@ Array = np.ndarray
 Routes = list[list[int]]
 """Customers by row of the file; the depot, row 0, is not written."""
 
-TUNING = np.array([10.0, 10.0, 0.5, 0.01, 0.1])
-"""Customers a step takes out on average, longest string, share of ends, blinks, and how often far
-ends of routes are tried."""
+TUNING = np.array([10.0, 10.0, 0.5, 0.01, 0.1, 4.0, 0.1])
+"""Customers a step takes out on average, longest string, share of ends, blinks, how often far ends
+of routes are tried, exchanges of tails tried before a step, and share of tails cut off."""
 HOT, COLD = 3.5, 0.07
 """Temperatures in units of the mean distance to the tenth nearest customer."""
 CHEAP, DEAR = 0.1, 10.0

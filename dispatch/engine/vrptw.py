@@ -2,11 +2,12 @@
 
 Strings of customers are taken out around a random one and put back greedily with blinks, under
 simulated annealing (Christiaens and Vanden Berghe 2020). Half of the strings are taken from both
-ends of a route, so that tails change places. Positions are looked for beside the nearest customers
-and at the ends of routes. A route may carry more than its capacity at a price that rises until nobody
-does: where vehicles are full, customers could hardly change places otherwise. How much a step may
-cost is drawn before it, so that it is given up as soon as it costs more; a step given up is undone
-from a journal of the rows that it changed.
+ends of a route, so that tails change places. Before each step a few tails of routes are exchanged,
+or cut off as routes of their own, under the same annealing. Positions are looked for beside the
+nearest customers and at the ends of routes. A route may carry more than its capacity at a price that
+rises until nobody does: where vehicles are full, customers could hardly change places otherwise. How
+much a step may cost is drawn before it, so that it is given up as soon as it costs more; a step given
+up is undone from a journal of the rows that it changed.
 
 Distances are symmetric whole numbers and are the travel times as well.
 """
@@ -28,7 +29,7 @@ FIRST, LAST, LOAD, SIZE, R_STEP = range(5)
 # in use, routes that may be used.
 ABSENT, ROWS, ROUTES, NOW, USED, FLEET, EXCESS = range(7)
 # Entries of ``tuning``.
-REMOVED, STRING, ENDS, BLINK, FAR_ENDS = range(5)
+REMOVED, STRING, ENDS, BLINK, FAR_ENDS, TAILS, SPLITS = range(7)
 
 NEVER = 1 << 60
 
@@ -370,6 +371,118 @@ def count_used(routes, journal, now):
 
 
 @compiled
+def sum_tail(rows, facts, j):
+    """Return the demand of ``j`` and all that follows, and how many they are."""
+    demand = np.int64(0)
+    count = 0
+    while j != 0:
+        demand += facts[j, DEMAND]
+        count += 1
+        j = rows[j, NEXT]
+    return demand, count
+
+
+@compiled
+def name_tail(rows, j, v):
+    """Say that ``j`` and all that follows are in route ``v``."""
+    while j != 0:
+        rows[j, ROUTE] = v
+        j = rows[j, NEXT]
+
+
+@compiled
+def cross(dist, facts, capacity, rows, routes, journal, now, c, k, w, price, bound):
+    """Let ``c`` and its tail follow ``k`` of route ``w``, whose tail takes their place.
+
+    ``k`` is 0 where ``w`` is empty. Returns the change of cost, load too much priced; it is done,
+    without a journal, only if that is below ``bound`` and nobody is late.
+    """
+    v = rows[c, ROUTE]
+    a = rows[c, PREV]
+    b = rows[k, NEXT] if k != 0 else 0
+    d = dist[k, c]
+    e = dist[a, b]
+    delta = np.int64(d) + e - rows[c, D_PREV]
+    if k != 0:
+        delta -= rows[k, D_NEXT]
+    if delta >= bound or rows[k, DEPART] + d > rows[c, LATEST]:
+        return NEVER
+    if rows[a, DEPART] + e > rows[b, LATEST]:
+        return NEVER
+    demand, count = sum_tail(rows, facts, c)
+    back, back_count = sum_tail(rows, facts, b)
+    load_v = routes[v, LOAD] - demand + back
+    load_w = routes[w, LOAD] - back + demand
+    excess = max(0, load_v - capacity) + max(0, load_w - capacity)
+    excess -= max(0, routes[v, LOAD] - capacity) + max(0, routes[w, LOAD] - capacity)
+    delta += price * excess
+    if delta >= bound:
+        return NEVER
+    now[ROWS] = 0
+    now[ROUTES] = 0
+    now[NOW] += 1
+    now[EXCESS] += excess
+    now[USED] += np.int64(k == 0) - np.int64(a == 0 and b == 0)
+    end_v = routes[v, LAST]
+    end_w = routes[w, LAST]
+    name_tail(rows, c, w)
+    name_tail(rows, b, v)
+    join(rows, routes, journal, now, d, k, c, w)
+    join(rows, routes, journal, now, e, a, b, v)
+    routes[w, LAST] = end_v
+    if b != 0:
+        routes[v, LAST] = end_w
+    routes[v, LOAD] = load_v
+    routes[w, LOAD] = load_w
+    routes[v, SIZE] += back_count - count
+    routes[w, SIZE] += count - back_count
+    pull_early(rows, facts, journal, now, c)
+    pull_early(rows, facts, journal, now, b)
+    pull_late(rows, facts, journal, now, k)
+    pull_late(rows, facts, journal, now, a)
+    return delta
+
+
+@compiled
+def try_tails(
+    dist, facts, near, fits, capacity, rows, routes, journal, now, state, tuning, price, bound
+):  # fmt: skip
+    """Let two random routes change tails, or cut one in two. Returns the change of cost or NEVER."""
+    c = 1 + draw_below(state, rows.shape[0] - 1)
+    v = rows[c, ROUTE]
+    if v < 0:
+        return NEVER
+    if draw(state) < tuning[SPLITS]:
+        a = rows[c, PREV]
+        if a == 0 or dist[0, c] + dist[a, 0] - rows[c, D_PREV] >= bound:
+            return NEVER
+        for w in range(now[FLEET]):
+            if routes[w, SIZE] == 0:
+                return cross(
+                    dist, facts, capacity, rows, routes, journal, now, c, 0, w, price, bound
+                )
+        return NEVER
+    x = draw_below(state, near.shape[1])
+    # Nearer ones more often.
+    x = draw_below(state, x + 1)
+    k = near[c, x]
+    w = rows[k, ROUTE]
+    if w < 0 or w == v or not fits[c, x] & 1:
+        return NEVER
+    return cross(dist, facts, capacity, rows, routes, journal, now, c, k, w, price, bound)
+
+
+@compiled
+def keep_best(rows, routes, cost, best_next, best_first):
+    """Keep the solution now as the best."""
+    cost[1] = cost[0]
+    for j in range(rows.shape[0]):
+        best_next[j] = rows[j, NEXT]
+    for v in range(routes.shape[0]):
+        best_first[v] = routes[v, FIRST]
+
+
+@compiled
 def anneal_routes(
     dist, facts, near, fits, around, capacity, rows, routes, absent, journal, now, best_next,
     best_first, cost, state, steps, hot, cold, price, tuning, key,
@@ -384,6 +497,17 @@ def anneal_routes(
     cool = (cold / hot) ** (1.0 / max(1, steps))
     for _ in range(steps):
         temperature *= cool
+        for _ in range(np.int64(tuning[TAILS])):
+            bound = np.int64(-temperature * np.log(draw(state) + 1e-300))
+            was = now[EXCESS]
+            delta = try_tails(
+                dist, facts, near, fits, capacity, rows, routes, journal, now, state, tuning,
+                price, bound,
+            )  # fmt: skip
+            if delta < NEVER:
+                cost[0] += delta - price * (now[EXCESS] - was)
+                if now[EXCESS] == 0 and cost[0] < cost[1]:
+                    keep_best(rows, routes, cost, best_next, best_first)
         now[ROWS] = 0
         now[ROUTES] = 0
         now[NOW] += 1
@@ -417,11 +541,7 @@ def anneal_routes(
         count_used(routes, journal, now)
         cost[0] = new - price * now[EXCESS]
         if now[EXCESS] == 0 and cost[0] < cost[1]:
-            cost[1] = cost[0]
-            for j in range(n):
-                best_next[j] = rows[j, NEXT]
-            for v in range(routes.shape[0]):
-                best_first[v] = routes[v, FIRST]
+            keep_best(rows, routes, cost, best_next, best_first)
 
 
 @compiled

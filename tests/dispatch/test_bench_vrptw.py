@@ -11,6 +11,7 @@ import pytest
 from dispatch.bench import vrptw
 from dispatch.bench.files import VrptwFile
 from dispatch.bench.tables import tables_of
+from dispatch.engine import vrptw as kernel
 
 
 def random_file(
@@ -75,6 +76,29 @@ def test_answers_of_larger_files_keep_every_rule(rounding: str):
     routes, left = vrptw.search(tables_of(file, rounding), seconds=0.0, iterations=30_000)
     assert left == 0
     assert vrptw.evaluate(file, routes, rounding)[1] == []
+
+
+@pytest.mark.parametrize("rounding", ["dimacs", "exact"])
+def test_times_loads_and_distance_of_the_search_are_those_of_its_routes(rounding: str):
+    file = random_file(np.random.default_rng(11), 120, vehicles=60)
+    run = vrptw._Search(tables_of(file, rounding), 1)
+    while not run.pack(1000):
+        pass
+    run.keep_best()
+    for at in range(20):
+        run.anneal(1000, at / 20, (at + 1) / 20)
+    fresh = vrptw._Search(tables_of(file, rounding), 1)
+    fresh.load(run.current())
+    times = [kernel.DEPART, kernel.LATEST, kernel.D_NEXT, kernel.D_PREV]
+    assert np.array_equal(run.rows[:, times], fresh.rows[:, times])
+    assert run.cost[0] == fresh.cost[0]
+    used = run.routes[run.routes[:, kernel.SIZE] > 0]
+    numbers = [kernel.FIRST, kernel.LAST, kernel.LOAD, kernel.SIZE]
+    asked = fresh.routes[: fresh.now[kernel.USED]]
+    assert np.array_equal(used[:, numbers], asked[:, numbers])
+    assert run.now[kernel.USED] == fresh.now[kernel.USED]
+    over = used[:, kernel.LOAD] - file.capacity
+    assert run.now[kernel.EXCESS] == over[over > 0].sum()
 
 
 def test_no_more_vehicles_are_used_than_there_are():
