@@ -91,6 +91,8 @@ def build(
     districts = list(DISTRICTS)
     elders = [_elder(rng, ports, n, districts[n % 6], at) for n in range(max(60, work_orders // 3))]
     vendors, sites, caregivers = _supply(rng, ports, districts, at, work_orders)
+    # The elder whom tests sign in as lives near the first vendor's base, within its circle.
+    elders[0] |= {"lat": sites[0]["lat"] + 0.003, "lng": sites[0]["lng"] + 0.003}
     session.execute(insert(Elder), elders)
     session.execute(
         insert(Assessment),
@@ -230,11 +232,17 @@ def _certificates(rng: random.Random, caregivers: list[dict], day: date) -> list
             "skill_code": skill,
             "number": f"Z{n:05d}{skill}",
             "valid_from": day - timedelta(days=600),
-            "valid_until": day + timedelta(days=rng.choice((-3, 12, 200, 400, 500))),
+            "valid_until": day
+            + timedelta(days=max(rng.choice((-3, 12, 200, 400, 500)), _bathes(n, skill))),
         }
         for n, c in enumerate(caregivers)
-        for skill in ("GEN", "CARE5", "MEAL", "BATH" if n % 2 else "COMP")
+        for skill in ("GEN", "CARE5", "MEAL", "BATH" if n % 2 or n % 10 == 0 else "COMP")
     ]
+
+
+def _bathes(n: int, skill: str) -> int:
+    """Return for how many days the first vendor's people may bathe in any case."""
+    return 100 if skill == "BATH" and n % 10 == 0 else -3
 
 
 def _shifts(caregivers: list[dict], day: date) -> list[dict]:

@@ -77,6 +77,34 @@ def accept(session: Session, offer_id: str, *, at: datetime) -> Row[Any]:
     return row if row is not None else _refuse(session, offer_id, at)
 
 
+def get_many(session: Session, offer_ids: Iterable[str]) -> dict[str, Row[Any]]:
+    """Return offers by id; unknown ids are missing."""
+    ids = list(offer_ids)
+    found: dict[str, Row[Any]] = {}
+    for i in range(0, len(ids), _CHUNK):
+        for row in session.execute(select(OFFER).where(OFFER.c.id.in_(ids[i : i + _CHUNK]))):
+            found[row.id] = row
+    return found
+
+
+def accept_many(session: Session, offer_ids: Iterable[str], *, at: datetime) -> list[Row[Any]]:
+    """Accept those of the offers that are open and in time; return them. See ``accept``."""
+    ids = list(offer_ids)
+    taken: list[Row[Any]] = []
+    for i in range(0, len(ids), _CHUNK):
+        taken += session.execute(
+            update(OFFER)
+            .where(
+                OFFER.c.id.in_(ids[i : i + _CHUNK]),
+                OFFER.c.state == "open",
+                OFFER.c.offer_deadline_at >= at,
+            )
+            .values(state="accepted", answered_at=at)
+            .returning(*OFFER.c)
+        ).all()
+    return taken
+
+
 def decline(session: Session, offer_id: str, *, at: datetime, reason: str) -> Row[Any]:
     """Decline an open offer with a reason; raises as ``accept`` does."""
     row = session.execute(

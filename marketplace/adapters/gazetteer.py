@@ -120,6 +120,11 @@ class Gazetteer:
                     self._named.append((place.code, "".join(names), initials))
         return self._named
 
+    def name(self, code: str) -> str | None:
+        """Return the name of a district, town or community by its code."""
+        found = self._by_code.get(code)
+        return None if found is None else found.name
+
     def locate(self, address: str) -> Located | None:
         """Return the most exact place named in the address, or ``None`` where no district or town is."""
         text = _SPACE.sub("", address)

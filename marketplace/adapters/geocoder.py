@@ -148,6 +148,10 @@ class OnlineGeocoder:
         """Return communities by the parts of their names, from the gazetteer."""
         return self.gazetteer.named(text, limit=limit)
 
+    def name(self, code: str) -> str | None:
+        """Return the gazetteer's name of a code."""
+        return self.gazetteer.name(code)
+
     def locate(self, address: str) -> Located | None:
         """Return the service's point within the gazetteer's district, else the gazetteer's own."""
         known = self.gazetteer.locate(address)

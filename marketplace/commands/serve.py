@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import click
 from flask import Flask, current_app
 from flask.cli import with_appcontext
 from gunicorn.app.base import BaseApplication
+
+from marketplace.workflows import day_part
 
 
 class _Server(BaseApplication):  # type: ignore[misc]
@@ -24,6 +27,11 @@ class _Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Flask:
         return self._app
+
+
+def _warm_up(_server: Any, _worker: Any) -> None:
+    """Load the dispatcher beside the first requests: it takes a second, and somebody will ask."""
+    threading.Thread(target=day_part.warm_up, daemon=True).start()
 
 
 def run_server(app: Flask, *, host: str, port: int, workers: int) -> None:
@@ -46,6 +54,7 @@ def run_server(app: Flask, *, host: str, port: int, workers: int) -> None:
             "accesslog": None,
             "loglevel": "warning",
             "control_socket_disable": True,
+            "post_fork": _warm_up,
         },
     ).run()
 

@@ -78,6 +78,10 @@ class Geocoder(Protocol):
         """
         ...
 
+    def name(self, code: str) -> str | None:
+        """Return the name of such a place."""
+        ...
+
 
 class Subscription(Protocol):
     """What one listener hears."""

@@ -245,6 +245,21 @@ def caregiver_day(
     )
 
 
+def booked(
+    session: Session, caregiver_ids: Collection[str], from_at: datetime, to_at: datetime
+) -> list[Row[Any]]:
+    """Return the assignments of caregivers that touch the span, by caregiver and start."""
+    a = ASSIGNMENT.c
+    found: list[Row[Any]] = []
+    for part in chunks(sorted(caregiver_ids)):
+        found += session.execute(
+            select(ASSIGNMENT)
+            .where(a.caregiver_id.in_(part), a.starts_at < to_at, a.ends_at > from_at)
+            .order_by(a.caregiver_id, a.starts_at, a.work_order_id)
+        )
+    return found
+
+
 def drop_assignments(session: Session, ids: Iterable[str]) -> None:
     """Take the caregivers off work orders."""
     for part in chunks(ids):
@@ -255,6 +270,13 @@ def add_assignments(session: Session, rows: Sequence[Mapping[str, Any]]) -> None
     """Give work orders their caregivers and times."""
     if rows:
         session.execute(ASSIGNMENT.insert(), [{"id": new_id(), **r} for r in rows])
+
+
+def set_locked(session: Session, work_order_id: str, *, locked: bool) -> None:
+    """Let planning leave a work order's people and time alone, or move them again."""
+    session.execute(
+        update(ASSIGNMENT).where(ASSIGNMENT.c.work_order_id == work_order_id).values(locked=locked)
+    )
 
 
 def put_left_out(session: Session, run_id: str, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -474,6 +496,24 @@ def make_again(session: Session, elder_id: str, *, after: date) -> None:
         .where(c.elder_id == elder_id, c.state == "active", c.generated_until > after)
         .values(generated_until=after)
     )
+
+
+def let_stand(
+    session: Session, work_order_ids: Iterable[str], *, vendor_id: str, at: datetime
+) -> None:
+    """Let a vendor's yes stand for the whole plan of recurring orders that named it."""
+    for part in chunks(sorted(work_order_ids)):
+        mine = select(WORK_ORDER.c.order_id).where(WORK_ORDER.c.id.in_(part))
+        session.execute(
+            update(ORDER)
+            .where(
+                ORDER.c.id.in_(mine),
+                ORDER.c.rrule.is_not(None),
+                ORDER.c.vendor_id == vendor_id,
+                ORDER.c.standing_since.is_(None),
+            )
+            .values(standing_since=at)
+        )
 
 
 def due_orders(session: Session, *, until: date, limit: int) -> list[Row[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 
@@ -124,6 +125,15 @@ def service(session: Session, code: str, *, on: date) -> ServiceView:
     if row is None:
         raise NotFound(field="service_code", kind_of="service", id=code)
     return _view(*row)
+
+
+def names(session: Session, codes: Collection[str], *, on: date) -> dict[str, tuple[str, str]]:
+    """Return the Chinese and English names of services as they are called on a day, by code."""
+    wanted = _in_force(on).where(ServiceVersion.service_code.in_(list(codes)))
+    return {
+        version.service_code: (version.name_zh, version.name_en)
+        for version, _category in session.execute(wanted)
+    }
 
 
 def categories(session: Session, *, on: date) -> list[CategoryView]:

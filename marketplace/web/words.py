@@ -54,6 +54,27 @@ LEFT_OUT: dict[str, Any] = {
 }
 """Reason of an order left out -> sentence."""
 
+BINDINGS: dict[str, Any] = {
+    "skill": _l("lacks the skill"),
+    "forbidden": _l("the elder refused"),
+    "fixed": _l("the visit is settled on somebody"),
+    "vendor": _l("of another vendor"),
+    "circle": _l("based more than 15 minutes away"),
+    "shift": _l("not on shift then"),
+    "work": _l("would work too long"),
+    "rest": _l("would lose the rest that is due"),
+    "capacity": _l("cannot carry more meals"),
+    "load": _l("would bring the meal too late"),
+    "window": _l("is busy at the time agreed"),
+    "others": _l("only if other visits moved far"),
+    "crew": _l("nobody to go with at that time"),
+    "room": _l("has no room in the day"),
+    "aside": _l("has a day that a change by hand has broken; mend it first"),
+    "begun": _l("The visit has begun."),
+    "not_accepted": _l("No vendor has accepted the visit yet."),
+}
+"""The rule that keeps somebody from a visit -> words."""
+
 FILTERS_LEFT: dict[str, Any] = {
     "skill": _l("%(num)s have the skill"),
     "allowed": _l("%(num)s not refused"),
@@ -127,6 +148,69 @@ DECLINE_REASONS: dict[str, Any] = {
     "other": _l("Another reason"),
 }
 """Why a vendor says no; the codes are the workflow's."""
+
+LEAVE_REASONS: dict[str, Any] = {
+    "illness": _l("Ill"),
+    "leave": _l("On leave"),
+    "training": _l("Training"),
+    "other": _l("Another reason"),
+}
+"""Why somebody is away; the codes are the workflow's."""
+
+PASSED_REASONS: dict[str, Any] = {
+    "declined": _l("You declined it"),
+    "expired": _l("You did not answer in time"),
+    "suspended": _l("You were suspended"),
+    "category": _l("This kind of service is not registered for you"),
+    "district": _l("This district is not registered for you"),
+    "licence": _l("The licence for it was missing or had ended"),
+    "no_skill": _l("None of your people on duty had the skill"),
+    "no_caregiver_in_circle": _l("None of your people was within 15 minutes"),
+    "outside_all_shifts": _l("None of your people near was on shift then"),
+    "cheaper_elsewhere": _l("Another helper was nearer, known to the elder, or freer then"),
+    "below_share": _l("Another vendor was further below its share"),
+}
+"""Why an order went to another vendor."""
+
+HELD_RULES: dict[str, Any] = {
+    "F01": _l("Overlaps another visit of the same helper"),
+    "F02": _l("Too far from the visit before for the time between"),
+    "F03": _l("The place shown is not the home"),
+    "F04": _l("Shorter than the service takes"),
+    "F05": _l("Longer than the service takes"),
+    "F06": _l("One telephone checked in for two people"),
+    "F07": _l("The photo was used before or is of another time"),
+    "F09": _l("The elder was not at home in that time"),
+    "F10": _l("The elder had another service at the same time"),
+    "F11": _l("More work than one person does in a day"),
+    "F13": _l("At night"),
+    "F14": _l("One telephone stands for many elders"),
+    "F15": _l("Helper and elder are kin"),
+    "F16": _l("The certificate was missing"),
+    "F19": _l("Above the guide price"),
+    "F20": _l("The place may have been made up by the telephone"),
+    "F21": _l("One of two helpers did not check in"),
+    "F22": _l("The elder says that nobody came"),
+    "F23": _l("Assessed by the vendor itself"),
+    "F24": _l("One visit split into several"),
+}
+"""The rule of verification that spoke -> what it saw."""
+
+HELD_REASONS: dict[str, Any] = {
+    "still_in_service": _l("The visit was begun and never ended"),
+    "not_confirmed": _l("Nobody confirmed the visit yet"),
+    "disputed": _l("The visit is held for checking"),
+}
+"""Why a closing left an order out."""
+
+STATEMENT_STEPS: dict[str, Any] = {
+    "issued": _l("waits for your signature"),
+    "vendor_confirmed": _l("with the street office"),
+    "street_checked": _l("with civil affairs"),
+    "county_approved": _l("waits to be paid"),
+    "released": _l("paid"),
+}
+"""How far a statement has come."""
 
 SKILLS: dict[str, Any] = {
     "MEAL": _l("Health certificate"),
@@ -571,6 +655,15 @@ ERRORS: dict[str, Any] = {
     "site_needed": _l("Choose at which centre."),
     "no_dates": _l("The rule gives no date ahead."),
     "service_not_in_force": _l("This service is not offered on that day."),
+    "move_breaks_rule": _l(
+        "The checker found that this would break a rule of somebody's day. Nothing was changed."
+    ),
+    "visit_moved": _l(
+        "Somebody else changed one of these visits meanwhile. Nothing was changed; look again."
+    ),
+    "slot_gone": _l(
+        "That time has just gone to somebody else. Here are the times that are free now."
+    ),
     "offer_expired": _l("The time to answer has passed; another vendor has been asked."),
     "entitlement_too_small": _l("Somebody used the voucher a moment ago. Look at the price again."),
     "budget_too_small": _l(

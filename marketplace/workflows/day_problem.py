@@ -59,7 +59,7 @@ class Day:
     shifts: dict[str, OnShift] = field(default_factory=dict)
 
 
-class _PlaceBook:
+class PlaceBook:
     """Numbers of places: one a home, one a site, since two homes at one spot are two stops."""
 
     def __init__(self) -> None:
@@ -84,11 +84,11 @@ def read_day(session: Session, day: date, *, now: datetime) -> Day:
     crews = orders.assignments(session, [r.id for r in rows])
     people = roster.on_day(session, day)
     vendors = registry.vendor_facts(session)
-    sites = {s.id: s for s in registry.sites(session).values() if _is_open(s, vendors)}
+    sites = {s.id: s for s in registry.sites(session).values() if is_open(s, vendors)}
     asked = offers.asked(session, [r.id for r in rows if r.state == State.POOLED.value])
-    book = _PlaceBook()
+    book = PlaceBook()
     busy = _busy_elsewhere(session, day, {r.id for r in rows})
-    caregivers = [_caregiver(p, busy.get(p.facts.id, []), book) for p in people]
+    caregivers = [caregiver_of(p, busy.get(p.facts.id, []), book) for p in people]
     barred = _Barred(people, vendors, asked)
     refused = refusals.refused_by(session, (r.elder_id for r in rows))
     on_shift = barred.on_shift
@@ -172,7 +172,8 @@ def _busy_elsewhere(session: Session, day: date, stops: set[str]) -> dict[str, l
     }
 
 
-def _caregiver(person: OnShift, busy: Sequence[Span], book: _PlaceBook) -> Caregiver:
+def caregiver_of(person: OnShift, busy: Sequence[Span], book: PlaceBook) -> Caregiver:
+    """Return a caregiver as the dispatcher sees one, without the time booked elsewhere."""
     f = person.facts
     return Caregiver(
         id=f.id,
@@ -194,7 +195,7 @@ def _task(
     row: Row[Any],
     window: tuple[int, int],
     crew: Sequence[Row[Any]],
-    book: _PlaceBook,
+    book: PlaceBook,
     sites: dict[str, Site],
     barred: _Barred,
     refused: frozenset[str],
@@ -213,7 +214,7 @@ def _task(
         preferred=frozenset(p for p in preferred if p) - refused,
         forbidden=(barred.of(row) if is_open else frozenset()) | (frozenset() if crew else refused),
         priority=row.priority,
-        load=_load(row, book, sites),
+        load=load_of(row, book, sites),
         fixed=_fixed(row, crew),
     )
 
@@ -225,8 +226,8 @@ def _fixed(row: Row[Any], crew: Sequence[Row[Any]]) -> Fixed | None:
     return Fixed(caregivers=tuple(sorted(a.caregiver_id for a in crew)), start_s=start_s)
 
 
-def _load(row: Row[Any], book: _PlaceBook, sites: dict[str, Site]) -> Load | None:
-    """Return what a delivered meal fetches where: at the kitchen named where it is open, else the nearest."""
+def load_of(row: Row[Any], book: PlaceBook, sites: dict[str, Site]) -> Load | None:
+    """Return what a delivered meal fetches where: at the kitchen named if open, else the nearest."""
     if row.skill_code != "MEAL" or row.crew != 1:
         return None
     named = sites.get(row.site_id) if row.site_id else None
@@ -245,7 +246,7 @@ def _load(row: Row[Any], book: _PlaceBook, sites: dict[str, Site]) -> Load | Non
     )
 
 
-def _is_open(site: Site, vendors: dict[str, VendorFacts]) -> bool:
+def is_open(site: Site, vendors: dict[str, VendorFacts]) -> bool:
     """Say whether a site may be used: a suspended vendor's kitchen cooks for nobody."""
     return site.vendor_id is None or vendors[site.vendor_id].status == "active"
 

@@ -5,6 +5,7 @@ Every step walks the path that a bureau's own data takes. Each may be repeated a
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
@@ -25,7 +26,7 @@ from marketplace.kernel.ports import Ports
 from marketplace.orders.models import Assignment, DispatchRun, WorkOrder
 from marketplace.orders.states import State
 from marketplace.vouchers.models import Entitlement
-from marketplace.workflows.accept import AnswerRequest, accept_offer
+from marketplace.workflows.accept_many import AcceptManyRequest, accept_many
 from marketplace.workflows.grants import grant_period
 from marketplace.workflows.visit import CheckInRequest, CheckOutRequest, Shown, check_in, check_out
 from vendors.models import Caregiver, JobOffer, Vendor
@@ -77,20 +78,21 @@ def accept_most(
         .order_by(WorkOrder.window_start_s, WorkOrder.order_id)
     ).all()
     session.rollback()
-    taken = 0
+    by_vendor: dict[str, list[str]] = defaultdict(list)
     for n, (offer_id, vendor_id) in enumerate(rows):
-        if n % 12 == 0:
-            continue
-        actor = Actor(user_id=f"demo-{vendor_id}", role=Role.VENDOR, vendor_id=vendor_id)
-        accept_offer(
+        if n % 12:
+            by_vendor[vendor_id].append(offer_id)
+    taken = 0
+    for vendor_id, ids in sorted(by_vendor.items()):
+        done = accept_many(
             session,
             ports,
-            actor,
-            key=f"demo/accept/{offer_id}",
-            request=AnswerRequest(offer_id=offer_id),
+            Actor(user_id=f"demo-{vendor_id}", role=Role.VENDOR, vendor_id=vendor_id),
+            key=f"demo/accept/{day}/{vendor_id}",
+            request=AcceptManyRequest(ids),
         )
-        taken += 1
-        advance(1)
+        taken += len(done.accepted)
+        advance(len(ids))
     return taken
 
 

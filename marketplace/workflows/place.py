@@ -107,11 +107,12 @@ def place_order(
         command="place_order",
         request=request,
         answer=Placed,
-        run=lambda at: _place(session, actor, request, at),
+        run=lambda at: place_within(session, actor, request, at),
     )
 
 
-def _place(session: Session, actor: Actor, request: OrderRequest, at: datetime) -> Placed:
+def place_within(session: Session, actor: Actor, request: OrderRequest, at: datetime) -> Placed:
+    """Place an order inside the caller's transaction; see ``place_order``."""
     today = local(at).date()
     elder = access.facts(session, request.elder_id, on=today)
     policy.require(actor, Action.PLACE_ORDER, subjects.about_elder(session, actor, elder))

@@ -36,6 +36,8 @@ class Action(StrEnum):
     ANSWER_OFFER = "answer_offer"
     PLAN_DAY = "plan_day"
     ASSIGN_BY_HAND = "assign_by_hand"
+    EDIT_ROSTER = "edit_roster"
+    ADD_PROOF = "add_proof"
     CHECK_IN = "check_in"
     CHECK_OUT = "check_out"
     REPORT_NO_ACCESS = "report_no_access"
@@ -250,7 +252,9 @@ TABLE: dict[Action, dict[Role, _May]] = {
     Action.SEE_OFFERS: {V: _May(_own_or_offered), H: _ALL, SYS: _ALL},
     Action.ANSWER_OFFER: {V: _May(_own_or_offered)},
     Action.PLAN_DAY: {B: _ALL, SYS: _ALL},
-    Action.ASSIGN_BY_HAND: {V: _VENDOR, SYS: _ALL},
+    Action.ASSIGN_BY_HAND: {V: _VENDOR, B: _DISTRICT, SYS: _ALL},
+    Action.EDIT_ROSTER: {V: _VENDOR, SYS: _ALL},
+    Action.ADD_PROOF: {V: _VENDOR, SYS: _ALL},
     Action.CHECK_IN: {G: _JOB, V: _VENDOR},
     Action.CHECK_OUT: {G: _JOB, V: _VENDOR},
     Action.REPORT_NO_ACCESS: {G: _JOB},

@@ -12,14 +12,25 @@
 
   const refresh = async () => {
     due = null;
+    // Nothing is replaced under a hand that is dragging.
+    if (document.documentElement.dataset.busy) { soon(); return; }
     try {
       const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
       if (!answer.ok || answer.redirected) return;
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       for (const part of document.querySelectorAll("[data-live]")) {
         const fresh = page.querySelector(`[data-live="${part.dataset.live}"]`);
-        if (!fresh || part.contains(document.activeElement) || touched.has(part.dataset.live)) continue;
+        const here = part.contains(document.activeElement) ? document.activeElement : null;
+        if (!fresh || touched.has(part.dataset.live)) continue;
+        if (here && here.matches("input, select, textarea, button")) continue;
+        // Whoever walks through links by keyboard stays where they were.
+        const mark = here && (here.dataset.visit || here.getAttribute("href"));
         part.replaceChildren(...fresh.childNodes);
+        if (mark) {
+          const again = [...part.querySelectorAll("a")]
+            .find((a) => a.dataset.visit === mark || a.getAttribute("href") === mark);
+          if (again) again.focus({ preventScroll: true });
+        }
       }
       document.documentElement.dataset.refreshed = String(Number(document.documentElement.dataset.refreshed || 0) + 1);
     } catch {

@@ -269,3 +269,22 @@ def test_cash_at_the_door_and_a_bill_settle_what_the_elder_owes(people, clock):
     bill = ok(people["hotline"].post("/elders/E1/bill"))
     assert (bill["fen"], bill["elder_id"]) == (paid["owed_fen"], "E1")
     assert people["bureau"].post("/elders/E1/bill").status_code == 403
+
+
+def test_a_time_proposed_for_a_bath_is_taken_once_and_held(people):
+    asked = {"elder_id": "E1", "service_code": "ZY010", "on": TUESDAY}
+    slot = ok(people["elder"].get("/slots", **asked))["slots"][0]
+    body = {
+        **asked,
+        "start_s": slot["start_s"],
+        "caregiver_ids": [g["caregiver_id"] for g in slot["going"]],
+    }
+    made = ok(people["elder"].post("/slots", body), 201)
+    assert made["work_orders"][0]["state"] == "offered"
+    late = people["hotline"].post("/slots", {**body, "elder_id": "E2", "reference": "REC-9"})
+    assert (late.status_code, late.get_json()["code"]) == (409, "slot_gone")
+
+
+def test_times_are_not_proposed_for_what_no_caregiver_comes_for(people):
+    answer = people["elder"].get("/slots", elder_id="E1", service_code="ZJ001")
+    assert (answer.status_code, answer.get_json()["field"]) == (422, "service_code")

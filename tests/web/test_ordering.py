@@ -11,7 +11,7 @@ from marketplace.accounts.models import Account
 from marketplace.app import db
 from marketplace.config import Settings
 from marketplace.kernel.clock import Period, today
-from marketplace.orders.models import WorkOrder
+from marketplace.orders.models import Assignment, WorkOrder
 from tests import builders, small_city
 from tests.web.conftest import Browser
 
@@ -206,3 +206,54 @@ def test_a_vendor_sends_somebody_else_whom_the_page_proposes(app, browser, city)
     page = browser.get(f"/visits/{work_order_id}").text
     assert "派好了" in page
     assert "已排班" in page
+
+
+RADIO = re.compile(r'name="slot" value="([^"]+)"')
+
+
+def bath_slots(browser: Browser, query: str = "") -> list[str]:
+    return RADIO.findall(browser.get(f"/services/ZY010{query}").text)
+
+
+def test_a_bath_shows_three_times_that_somebody_can_come(elder):
+    page = elder.get("/services/ZY010").text
+    assert len(RADIO.findall(page)) == 3
+    assert "看别的日子" in page
+    assert 'name="window"' not in page
+
+
+def test_a_time_that_is_chosen_is_ordered_and_its_people_are_held(app, elder):
+    slot = bath_slots(elder)[0]
+    shown, hidden = order(elder, "ZY010", slot=slot)
+    assert "谁来付" in shown.text
+    assert hidden["slot"] == slot
+    answer = elder.post("/services/ZY010/order", hidden, page="/services")
+    page = elder.get(answer.headers["Location"]).text
+    assert "订好了" in page
+    with app.app_context():
+        made = db.session.scalars(
+            select(WorkOrder)
+            .where(WorkOrder.service_code == "ZY010")
+            .order_by(WorkOrder.created_at.desc())
+        ).first()
+        crew = db.session.scalars(
+            select(Assignment.caregiver_id).where(Assignment.work_order_id == made.id)
+        ).all()
+    assert sorted(crew) == sorted(slot.split("/")[2].split("+"))
+
+
+def test_a_time_that_is_gone_says_so_and_shows_what_is_free_now(elder):
+    slot = bath_slots(elder)[0]
+    _shown, hidden = order(elder, "ZY010", slot=slot)
+    _shown, other = order(elder, "ZY010", slot=slot)
+    elder.post("/services/ZY010/order", hidden, page="/services")
+    page = elder.post("/services/ZY010/order", other, page="/services").text
+    assert "刚被别人订走了" in page
+    assert slot not in RADIO.findall(page)
+    assert len(RADIO.findall(page)) == 3
+
+
+def test_a_day_on_which_nobody_has_time_offers_to_plan_it_in(elder):
+    page = elder.get("/services/ZY010?day=2026-11-29").text
+    assert "大家都排满了" in page
+    assert 'name="window"' in page

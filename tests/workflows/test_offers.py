@@ -20,6 +20,7 @@ from marketplace.workflows.accept import (
     decline_offer,
     expire_offers,
 )
+from marketplace.workflows.accept_many import AcceptManyRequest, accept_many
 from marketplace.workflows.offer import OfferRequest, back_to_pool, offer_to, ranking
 from marketplace.workflows.upkeep import upkeep
 from tests import builders
@@ -205,3 +206,43 @@ def test_the_hotline_is_told_once_where_nobody_may_be_asked(city, ports):
         upkeep(city, ports)
     told = city.scalars(select(OutboxMessage).where(OutboxMessage.template == "nobody_accepts"))
     assert len(told.all()) == 1
+
+
+def test_many_offers_are_accepted_in_one_step_as_each_would_be_alone(city, ports):
+    ids = [placed(city, ports, vendor_id="V1", starts_on=world.TUESDAY) for _ in range(3)]
+    asked = [offers.of_work_order(city, i)[-1].id for i in ids]
+    once = key()
+    done = accept_many(city, ports, V1, key=once, request=AcceptManyRequest(asked))
+    assert (done.accepted, done.gone) == (asked, [])
+    assert {orders.work_order(city, i).state for i in ids} == {"accepted"}
+    assert [h.to_state for h in orders.history(city, ids[0])] == ["offered", "accepted"]
+    assert accept_many(city, ports, V1, key=once, request=AcceptManyRequest(asked)) == done
+
+
+def test_of_many_offers_those_that_are_gone_are_named_and_harm_no_other(city, ports, clock):
+    late = placed(city, ports, vendor_id="V1", starts_on=world.MONDAY, window_end_s=63_000)
+    gone = offers.of_work_order(city, late)[-1].id
+    clock.advance(minutes=20)
+    fresh = placed(city, ports, vendor_id="V1", starts_on=world.TUESDAY)
+    good = offers.of_work_order(city, fresh)[-1].id
+    request = AcceptManyRequest([gone, good])
+    done = accept_many(city, ports, V1, key=key(), request=request)
+    assert (done.accepted, done.gone) == ([good], [gone])
+    assert orders.work_order(city, late).state == "offered"
+
+
+def test_nobody_accepts_many_in_the_name_of_another_vendor(city, ports):
+    theirs = offers.of_work_order(city, placed(city, ports, vendor_id="V2"))[-1].id
+    mine = placed(city, ports, vendor_id="V1")
+    own = offers.of_work_order(city, mine)[-1].id
+    with pytest.raises(NotFound):
+        accept_many(city, ports, V1, key=key(), request=AcceptManyRequest([own, theirs]))
+    assert orders.work_order(city, mine).state == "offered"
+
+
+def test_a_yes_to_many_stands_for_the_plans_that_named_the_vendor(city, ports):
+    weekly = placed(city, ports, vendor_id="V1", rrule="FREQ=DAILY")
+    first = offers.of_work_order(city, weekly)[-1].id
+    accept_many(city, ports, V1, key=key(), request=AcceptManyRequest([first]))
+    row = orders.work_order(city, weekly)
+    assert orders.order(city, row.order_id).standing_since is not None

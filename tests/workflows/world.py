@@ -221,3 +221,13 @@ def actor_of(caregiver_id: str) -> Actor:
     """Return the caregiver's account."""
     vendor = {"C1": "V1", "C2": "V1", "C3": "V2", "C4": "V3"}[caregiver_id]
     return Actor(f"u-{caregiver_id}", Role.CAREGIVER, vendor_id=vendor, caregiver_id=caregiver_id)
+
+
+def given(session: Session, ports, work_order_id: str, who: str, start_s: int) -> None:
+    """Give a visit a caregiver of the first vendor by hand, and leave it to planning afterwards."""
+    from marketplace.workflows.board import LockRequest, lock_visit
+    from marketplace.workflows.substitute import SubstituteRequest, substitute
+
+    asked = SubstituteRequest(work_order_id, [who], start_s)
+    substitute(session, ports, V1, key=key(), request=asked)
+    lock_visit(session, ports, V1, key=key(), request=LockRequest(work_order_id, False))

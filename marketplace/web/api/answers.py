@@ -28,6 +28,7 @@ from marketplace.workflows import (
     redeem,
     reverse,
     sampling,
+    slots,
     statements,
     substitute,
     suspend,
@@ -53,6 +54,12 @@ class Me(BaseModel):
     caregiver_id: str | None
     district_code: str | None
     town_code: str | None
+
+
+class SlotsOut(BaseModel):
+    """Times at which somebody could come, the earliest first; none where nobody has time."""
+
+    slots: list[slots.Slot]
 
 
 class HomeCodeOut(BaseModel):

@@ -71,6 +71,30 @@ class NewOrder(Body):
     reference: Reference | None = None
 
 
+class SlotsQuery(Query):
+    """For whom and what; ``on`` asks for one day, else the week ahead is looked at."""
+
+    elder_id: Id
+    service_code: Annotated[str, Field(pattern=r"^[A-Z]{2}[0-9]{3}$")]
+    on: Day | None = None
+    vendor_id: Id | None = None
+    quantity: Quantity = 1
+
+
+class TakeSlot(Body):
+    """A time that was proposed, with the people who were named for it."""
+
+    elder_id: Id
+    service_code: Annotated[str, Field(pattern=r"^[A-Z]{2}[0-9]{3}$")]
+    on: Day
+    start_s: SecondOfDay
+    caregiver_ids: Annotated[list[Id], Field(min_length=1, max_length=4)]
+    quantity: Quantity = 1
+    vendor_id: Id | None = None
+    note: Note = ""
+    reference: Reference | None = None
+
+
 class End(Body):
     """The last day of a recurring order."""
 

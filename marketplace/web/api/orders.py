@@ -13,7 +13,7 @@ from marketplace.web.api import answers as out
 from marketplace.web.api import bodies
 from marketplace.web.api.frame import for_action, ports, session, write
 from marketplace.web.auth import current_actor
-from marketplace.workflows import accept, cancel, offer, place, recur, substitute
+from marketplace.workflows import accept, cancel, offer, place, recur, slots, substitute
 from marketplace.workflows.policy import Action
 from marketplace.workflows.reach import home_code as read_home_code
 from marketplace.workflows.reach import reach, see_order, see_work_order
@@ -32,6 +32,35 @@ def place_order(json_data: bodies.NewOrder) -> Any:
     channel = _CHANNEL.get(current_actor().role, "api")
     asked = place.OrderRequest(**json_data.model_dump(), channel=channel)
     return write(place.place_order, asked)
+
+
+@bp.get("/slots")
+@bp.input(bodies.SlotsQuery, location="query")
+@bp.output(out.SlotsOut)
+@for_action(Action.PLACE_ORDER)
+def propose_slots(query_data: bodies.SlotsQuery) -> Any:
+    """Return up to three times at which the dispatcher has somebody free, known faces named."""
+    asked = slots.SlotQuery(**query_data.model_dump())
+    return {"slots": slots.propose_slots(session(), ports(), current_actor(), query=asked)}
+
+
+@bp.post("/slots")
+@bp.input(bodies.TakeSlot)
+@bp.output(out.PlacedOut, status_code=201)
+@for_action(Action.PLACE_ORDER)
+def take_slot(json_data: bodies.TakeSlot) -> Any:
+    """Order for a time that was proposed and hold its people; refused where it went meanwhile."""
+    asked = json_data.model_dump()
+    on, start_s = asked.pop("on"), asked.pop("start_s")
+    people = list(asked.pop("caregiver_ids"))
+    order = place.OrderRequest(
+        **asked,
+        starts_on=on,
+        window_start_s=start_s,
+        window_end_s=start_s + slots.GRACE_S,
+        channel=_CHANNEL.get(current_actor().role, "api"),
+    )
+    return write(slots.take_slot, slots.SlotRequest(order, start_s, people))
 
 
 @bp.get("/orders/<string:order_id>")

@@ -7,6 +7,7 @@ from flask_limiter import Limiter
 from flask_sqlalchemy import SQLAlchemy
 
 from marketplace.web.pages import (
+    board,
     bureau,
     caregiver,
     elder,
@@ -19,6 +20,8 @@ from marketplace.web.pages import (
     ordering,
     session,
     vendor,
+    vendor_money,
+    vendor_people,
     work,
 )
 
@@ -30,6 +33,9 @@ _DESKS = (
     work,
     hotline,
     vendor,
+    vendor_people,
+    vendor_money,
+    board,
     caregiver,
     bureau,
     office,

@@ -34,6 +34,7 @@ from marketplace.web.words import (
 _PLAN = ("bureau.plan_page", _l("Plan"))
 _SERVICES = ("ordering.storefront", _l("Services"))
 _MONEY = ("money.money_page", _l("Money"))
+_BOARD = ("board.page", _l("Board"))
 _TODAY = ("bureau.today_page", _l("Today"))
 
 _CASES = ("office.cases_page", _l("Cases"))
@@ -43,10 +44,26 @@ _SETTLEMENT = ("office.settlement_page", _l("Settlement"))
 _FAIRNESS = ("office.fairness_page", _l("Fairness"))
 
 NAV: dict[Role, list[tuple[str, Any]]] = {
-    Role.BUREAU: [_TODAY, _PLAN, _CASES, _GRANTS, _PROGRAMMES, _SETTLEMENT, _FAIRNESS, _MONEY],
-    Role.STREET: [_TODAY, _PLAN, _CASES, _SETTLEMENT, _FAIRNESS],
-    Role.AUDITOR: [_MONEY, _SETTLEMENT, _PROGRAMMES, _FAIRNESS, _TODAY, _PLAN],
-    Role.VENDOR: [("vendor.today_page", _l("Today"))],
+    Role.BUREAU: [
+        _TODAY,
+        _BOARD,
+        _PLAN,
+        _CASES,
+        _GRANTS,
+        _PROGRAMMES,
+        _SETTLEMENT,
+        _FAIRNESS,
+        _MONEY,
+    ],
+    Role.STREET: [_TODAY, _BOARD, _PLAN, _CASES, _SETTLEMENT, _FAIRNESS],
+    Role.AUDITOR: [_MONEY, _SETTLEMENT, _PROGRAMMES, _FAIRNESS, _TODAY, _BOARD, _PLAN],
+    Role.VENDOR: [
+        ("vendor.today_page", _l("Today")),
+        _BOARD,
+        ("vendor_people.people_page", _l("People and shifts")),
+        ("vendor_money.money_page", _l("Money")),
+        ("vendor_money.fair_page", _l("Fair share")),
+    ],
     Role.HOTLINE: [("hotline.console", _l("Console")), _SERVICES, _PLAN],
     Role.COMMUNITY: [_SERVICES],
 }

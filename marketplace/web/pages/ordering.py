@@ -14,6 +14,7 @@ from marketplace.kernel.actor import Actor, Role
 from marketplace.kernel.clock import second_of
 from marketplace.kernel.errors import BadInput, DomainError, NotAllowed
 from marketplace.kernel.ids import new_id
+from marketplace.queries import board as boards
 from marketplace.queries import catalogue, elder_home
 from marketplace.queries.catalogue import ServiceView
 from marketplace.queries.elder_home import ElderView, SiteChoice
@@ -21,8 +22,18 @@ from marketplace.web.auth import allow, current_actor, public
 from marketplace.web.formats import now, today_here
 from marketplace.web.pages.frame import session, signed_in_role
 from marketplace.web.words import CATEGORY_ICONS, error_sentence, pay_lines
-from marketplace.workflows.place import OrderRequest, place_order
+from marketplace.workflows.place import OrderRequest, Placed, place_order
 from marketplace.workflows.preview import preview_order
+from marketplace.workflows.slots import (
+    DAYS_AHEAD,
+    GRACE_S,
+    Slot,
+    SlotQuery,
+    SlotRequest,
+    has_slots,
+    propose_slots,
+    take_slot,
+)
 
 bp = APIBlueprint("ordering", __name__, enable_openapi=False)
 
@@ -46,6 +57,7 @@ class Chosen:
     site: str
     note: str
     reference: str
+    slot: str = ""
 
     @classmethod
     def of_form(cls) -> Chosen:
@@ -58,7 +70,24 @@ class Chosen:
             site=form.get("site", ""),
             note=form.get("note", "").strip()[:200],
             reference=form.get("reference", "").strip()[:60],
+            slot=form.get("slot", "")[:200],
         )
+
+    def taken(self) -> tuple[date, int, list[str]] | None:
+        """Return day, start and people of the time chosen (``2026-11-24/34200/C1+C2``), if one was.
+
+        Raises ``BadInput`` where it is none that this page offered.
+        """
+        if not self.slot:
+            return None
+        on, _slash, rest = self.slot.partition("/")
+        start, _slash, people = rest.partition("/")
+        try:
+            return date.fromisoformat(on), int(start), [p for p in people.split("+") if p]
+        except ValueError as exc:
+            raise BadInput(
+                field="slot", value=self.slot, expected="2026-11-24/34200/C1+C2"
+            ) from exc
 
 
 def desk_of(role: Role | None) -> str:
@@ -108,6 +137,7 @@ def _form(service: ServiceView, chosen: Chosen, problem: DomainError | None = No
     people = _people(chosen) if role in ORDERERS else []
     today, second = today_here(), second_of(today_here(), now())
     first = today + timedelta(days=0 if any(w[1] > second for w in windows_of(service)) else 1)
+    slots, slot_day = _slots(service, chosen, people)
     return render_template(
         "order_form.html",
         desk=desk_of(role),
@@ -121,9 +151,47 @@ def _form(service: ServiceView, chosen: Chosen, problem: DomainError | None = No
         days=[first + timedelta(days=n) for n in range(DAYS_SHOWN)],
         windows=windows_of(service),
         sites=_sites(service, people),
+        slots=slots,
+        slot_day=slot_day,
+        slot_days=[today + timedelta(days=n) for n in range(DAYS_AHEAD)],
+        slot_elder=chosen.elder or (people[0].id if people else ""),
         problem=error_sentence(problem) if problem else None,
         field=problem.field if problem else None,
     )
+
+
+def _slots(
+    service: ServiceView, chosen: Chosen, people: list[ElderView]
+) -> tuple[list[Slot] | None, date | None]:
+    """Return the times that the dispatcher proposes and the day asked for; ``None`` where the
+    service has none and windows are shown."""
+    asked = request.args.get("day", "")
+    day = date.fromisoformat(asked) if _is_date(asked) else None
+    offered = has_slots(
+        unit=service.unit,
+        duration_min=service.duration_min,
+        mode=service.mode,
+        time_class=service.time_class,
+    )
+    if not people or not offered:
+        return None, day
+    query = SlotQuery(elder_id=chosen.elder or people[0].id, service_code=service.code, on=day)
+    ports = current_app.extensions["ports"]
+    try:
+        found = propose_slots(session(), ports, current_actor(), query=query)
+    except DomainError:
+        # The order itself will say why; times of an order that is refused help nobody.
+        session().rollback()
+        return None, day
+    return found, day
+
+
+def _is_date(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _people(chosen: Chosen) -> list[ElderView]:
@@ -149,6 +217,25 @@ def read_request(service: ServiceView, chosen: Chosen, actor: Actor) -> OrderReq
             raise NotAllowed(action="place_order", role=actor.role.value)
     if not elder_id:
         raise BadInput(field="elder", value="", expected="E000001")
+    on, begin_s, end_s = _when(chosen)
+    return OrderRequest(
+        elder_id=elder_id,
+        service_code=service.code,
+        starts_on=on,
+        window_start_s=begin_s,
+        window_end_s=end_s,
+        site_id=chosen.site or None,
+        note=chosen.note,
+        channel="hotline" if actor.role is Role.HOTLINE else "web",
+        reference=chosen.reference or None,
+    )
+
+
+def _when(chosen: Chosen) -> tuple[date, int, int]:
+    """Return day and window of what was chosen: a time of the dispatcher's, or a window."""
+    taken = chosen.taken()
+    if taken is not None:
+        return taken[0], taken[1], taken[1] + GRACE_S
     try:
         on = date.fromisoformat(chosen.on)
     except ValueError as exc:
@@ -156,17 +243,7 @@ def read_request(service: ServiceView, chosen: Chosen, actor: Actor) -> OrderReq
     begin, _dash, end = chosen.window.partition("-")
     if not (begin.isdecimal() and end.isdecimal()):
         raise BadInput(field="window", value=chosen.window, expected="28800-36000")
-    return OrderRequest(
-        elder_id=elder_id,
-        service_code=service.code,
-        starts_on=on,
-        window_start_s=int(begin),
-        window_end_s=int(end),
-        site_id=chosen.site or None,
-        note=chosen.note,
-        channel="hotline" if actor.role is Role.HOTLINE else "web",
-        reference=chosen.reference or None,
-    )
+    return on, int(begin), int(end)
 
 
 @bp.post("/services/<code>/check")
@@ -196,9 +273,19 @@ def _confirm_page(service, chosen, order, preview, problem: DomainError | None =
         elder=elder_home.elder(session(), order.elder_id),
         preview=preview,
         lines=pay_lines(preview.shares, preview.left_after),
+        going=_going(chosen),
         problem=error_sentence(problem) if problem else None,
         key=request.form.get("key") or new_id(),
     )
+
+
+def _going(chosen: Chosen) -> list[str]:
+    """Return the names of those who would come at the time chosen."""
+    taken = chosen.taken()
+    if taken is None:
+        return []
+    names = boards.caregiver_names(session(), taken[2])
+    return [names[i] for i in taken[2] if i in names]
 
 
 @bp.post("/services/<code>/order")
@@ -207,14 +294,21 @@ def order(code: str) -> Response | str:
     """Place the order once for its key, and show it."""
     service = catalogue.service(session(), code, on=today_here())
     chosen = Chosen.of_form()
-    ports = current_app.extensions["ports"]
     try:
         wanted = read_request(service, chosen, current_actor())
-        placed = place_order(
-            session(), ports, current_actor(), key=request.form.get("key", ""), request=wanted
-        )
+        placed = _place(chosen, wanted, request.form.get("key", ""))
     except DomainError as problem:
         session().rollback()
         return _form(service, chosen, problem)
     flash(_("Ordered. Nothing more to do."), "ok")
     return redirect(url_for("work.page", work_order_id=placed.work_orders[0].work_order_id))
+
+
+def _place(chosen: Chosen, wanted: OrderRequest, key: str) -> Placed:
+    """Place the order; with a time of the dispatcher's it holds the people who would come."""
+    ports, actor = current_app.extensions["ports"], current_actor()
+    taken = chosen.taken()
+    if taken is None:
+        return place_order(session(), ports, actor, key=key, request=wanted)
+    asked = SlotRequest(order=wanted, start_s=taken[1], caregiver_ids=taken[2])
+    return take_slot(session(), ports, actor, key=key, request=asked)

@@ -11,17 +11,21 @@ from werkzeug.wrappers import Response
 from marketplace.kernel.actor import Role
 from marketplace.kernel.errors import BadInput, Conflict
 from marketplace.kernel.ids import new_id
+from marketplace.queries import board as boards
 from marketplace.queries import vendor_desk
 from marketplace.web.auth import allow, current_actor
 from marketplace.web.formats import now, today_here
 from marketplace.web.map_shapes import district_names
 from marketplace.web.pages.frame import session
 from marketplace.web.words import DECLINE_REASONS, LEFT_OUT, skill_word
-from marketplace.workflows.accept import AnswerRequest, accept_offer, decline_offer
+from marketplace.workflows.accept import AnswerRequest, decline_offer
+from marketplace.workflows.accept_many import AcceptManyRequest, accept_many
 from marketplace.workflows.advise import advise_offers
 from marketplace.workflows.policy import Action, scope
 
 bp = APIBlueprint("vendor", __name__, enable_openapi=False)
+
+_MOST = 200
 
 
 @bp.get("/vendor")
@@ -41,6 +45,7 @@ def today_page() -> str:
         reasons=LEFT_OUT,
         decline_reasons=DECLINE_REASONS,
         skill_word=skill_word,
+        people=boards.people_of(session(), day=today_here(), vendor_id=vendor_id),
         key=new_id(),
     )
 
@@ -48,27 +53,13 @@ def today_page() -> str:
 @bp.post("/vendor/offers")
 @allow(Role.VENDOR)
 def answer() -> Response:
-    """Accept or decline the ticked offers; each is its own step, so that one that is gone harms none."""
+    """Accept the ticked offers in one step, or decline each; one that is gone harms no other."""
     offers = request.form.getlist("offer")
     accepts = request.form.get("answer") != "decline"
-    reason = request.form.get("reason") or None
+    reason = request.form.get("reason") or ""
     if not accepts and reason not in DECLINE_REASONS:
         raise BadInput(field="reason", value=reason, expected=sorted(DECLINE_REASONS))
-    step = accept_offer if accepts else decline_offer
-    ports = current_app.extensions["ports"]
-    done = gone = 0
-    for offer_id in offers[:200]:
-        try:
-            step(
-                session(),
-                ports,
-                current_actor(),
-                key=f"{request.form.get('key', '')}/{offer_id}",
-                request=AnswerRequest(offer_id=offer_id, reason=None if accepts else reason),
-            )
-            done += 1
-        except Conflict:
-            gone += 1
+    done, gone = _accept(offers[:_MOST]) if accepts else _decline(offers[:_MOST], reason)
     if done and accepts:
         flash(ngettext("%(num)s offer accepted.", "%(num)s offers accepted.", done), "ok")
     elif done:
@@ -92,3 +83,36 @@ def answer() -> Response:
     if not offers:
         flash(_("No offer was ticked."), "wait")
     return redirect(url_for("vendor.today_page"))
+
+
+def _accept(offers: list[str]) -> tuple[int, int]:
+    """Accept the offers in one step; return how many were accepted and how many were gone."""
+    if not offers:
+        return 0, 0
+    done = accept_many(
+        session(),
+        current_app.extensions["ports"],
+        current_actor(),
+        key=request.form.get("key", ""),
+        request=AcceptManyRequest(offers),
+    )
+    return len(done.accepted), len(done.gone)
+
+
+def _decline(offers: list[str], reason: str) -> tuple[int, int]:
+    """Decline each offer, since each asks its next vendor; return how many and how many were gone."""
+    done = gone = 0
+    for offer_id in offers:
+        try:
+            decline_offer(
+                session(),
+                current_app.extensions["ports"],
+                current_actor(),
+                key=f"{request.form.get('key', '')}/{offer_id}",
+                request=AnswerRequest(offer_id=offer_id, reason=reason),
+            )
+            done += 1
+        except Conflict:
+            session().rollback()
+            gone += 1
+    return done, gone
