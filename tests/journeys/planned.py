@@ -13,7 +13,7 @@ from sqlalchemy import select
 from werkzeug.serving import make_server
 
 from marketplace.app import create_app, db
-from marketplace.commands import demo
+from marketplace.commands.demo import MORNING_S, NIGHT_S, _build
 from marketplace.config import Settings
 from marketplace.kernel.clock import FrozenClock, instant_of
 from marketplace.orders.models import Assignment, WorkOrder
@@ -28,7 +28,7 @@ def build(
     folder: Path, *, orders: int, elders: int, seconds: float, **more
 ) -> tuple[object, FrozenClock]:
     """Make, load, grant and plan a city; return the application, its clock at half past seven."""
-    clock = FrozenClock(instant_of(DAY, demo.NIGHT_S))
+    clock = FrozenClock(instant_of(DAY, NIGHT_S))
     settings = Settings(
         instance=folder,
         secret_key="s" * 40,
@@ -40,8 +40,8 @@ def build(
     app = create_app(settings, clock=clock)
     with app.app_context():
         ports = replace(app.extensions["ports"], clock=clock)
-        demo._build(db.session, ports, folder / "city", orders, elders, 1, DAY, seconds)
-        start = city.latest_second(db.session, DAY, demo.MORNING_S)
+        _build(db.session, ports, folder / "city", orders, elders, 1, DAY, seconds)
+        start = city.latest_second(db.session, DAY, MORNING_S)
         clock.at = instant_of(DAY, start)
         db.session.remove()
     return app, clock
