@@ -368,7 +368,7 @@ RACES: dict[str, Race] = {
     "cancel": Race(
         _assigned,
         _cancel_or_visit,
-        _WRONG | {"bad_input"},
+        _WRONG | {"bad_input", "not_found"},
         lawful=_cancelled_or_visited,
     ),
     "close": Race(_a_month, _close, frozenset({"closed before"})),

@@ -69,7 +69,7 @@ def get_sample(statement_id: str) -> Any:
 def record_check(statement_id: str, json_data: bodies.SampleResult) -> Any:
     """Write down what the county found of a sampled visit; the answer is the sample since."""
     asked = _Check(statement_id, **json_data.model_dump())
-    return remembered(
+    sample = remembered(
         session(),
         ports(),
         current_actor(),
@@ -81,6 +81,7 @@ def record_check(statement_id: str, json_data: bodies.SampleResult) -> Any:
             sampling.record_check(session(), ports(), current_actor(), **asdict(asked))
         ),
     )
+    return {"items": sample.items}
 
 
 @bp.post("/holdbacks/score")
