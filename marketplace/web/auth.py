@@ -115,6 +115,13 @@ class VerifyForm(Form, PasswordFormMixin, NextFormMixin):
     """The library's question for the password again, before the second factor is changed."""
 
 
+def _limits_uri(redis_url: str | None) -> str:
+    """Return where attempts are counted; the limiter has a name of its own for a Redis socket."""
+    if not redis_url:
+        return "memory://"
+    return f"redis+{redis_url}" if redis_url.startswith("unix://") else redis_url
+
+
 def register(app: APIFlask, db: SQLAlchemy, settings: Settings) -> None:
     """Set up sign-in, the second factor, form tokens, limits and the guard."""
     app.config.update(
@@ -155,7 +162,7 @@ def register(app: APIFlask, db: SQLAlchemy, settings: Settings) -> None:
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         PERMANENT_SESSION_LIFETIME=timedelta(hours=12),
-        RATELIMIT_STORAGE_URI=settings.redis_url or "memory://",
+        RATELIMIT_STORAGE_URI=_limits_uri(settings.redis_url),
     )
     csrf.init_app(app)
     limiter = Limiter(get_remote_address, app=app, in_memory_fallback_enabled=True)
