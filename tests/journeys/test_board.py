@@ -180,7 +180,7 @@ def test_two_processes_tell_each_other_through_redis(desk, chromium, town, visit
     finally:
         for server in servers:
             server.terminate()
-            server.wait(timeout=20)
+            server.wait(timeout=60)
 
 
 def _free_port() -> int:
