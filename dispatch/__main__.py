@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from dispatch.arguments import cores, count, duration, natural
 from dispatch.errors import BadInput, UnknownName
 from dispatch.io import read_plan, read_problem, read_task, write_plan, write_problem
 from dispatch.plan import Plan
@@ -67,11 +68,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_live(commands)
     bound = _command(commands, "bound", _bound, "a proven lower bound and the plan's gap to it")
     _files(bound, "PROBLEM", "PLAN")
-    bound.add_argument("--seconds", type=_positive, default=600.0, metavar="S")
-    bound.add_argument("--workers", type=_count, default=_cores(), metavar="W")
+    bound.add_argument("--seconds", type=duration, default=600.0, metavar="S")
+    bound.add_argument("--workers", type=count, default=cores(), metavar="W")
     city = _command(commands, "city", _city, "write a synthetic city's day")
-    city.add_argument("--orders", type=_count, default=5200, metavar="N")
-    city.add_argument("--seed", type=_natural, default=1, metavar="N")
+    city.add_argument("--orders", type=count, default=5200, metavar="N")
+    city.add_argument("--seed", type=natural, default=1, metavar="N")
     city.add_argument("--plain", action="store_true", help="without crews, meals and rests")
     city.add_argument("--out", required=True, metavar="PROBLEM")
     _command(commands, "bench", _no_bench, "benchmark files and peers; see bench --help")
@@ -93,12 +94,12 @@ def _add_solve(commands: Any) -> None:
     solve = _command(commands, "solve", _solve, "plan a day")
     _files(solve, "PROBLEM")
     solve.add_argument("--out", required=True, metavar="PLAN")
-    solve.add_argument("--seconds", type=_positive, default=10.0, metavar="S")
+    solve.add_argument("--seconds", type=duration, default=10.0, metavar="S")
     solve.add_argument(
-        "--iterations", type=_natural, metavar="N", help="stop after N iterations, not by the clock"
+        "--iterations", type=natural, metavar="N", help="stop after N iterations, not by the clock"
     )
-    solve.add_argument("--seed", type=_natural, default=1, metavar="N")
-    solve.add_argument("--workers", type=_count, default=_cores(), metavar="W")
+    solve.add_argument("--seed", type=natural, default=1, metavar="N")
+    solve.add_argument("--workers", type=count, default=cores(), metavar="W")
     solve.add_argument("--start", metavar="PLAN", help="a plan to improve")
 
 
@@ -117,7 +118,7 @@ def _add_live(commands: Any) -> None:
     insert = _command(commands, "insert", _insert, "add one task with the least change")
     _asked(insert, budget=0)
     insert.add_argument("task", metavar="TASK.json")
-    insert.add_argument("--at", type=_natural, metavar="S", help="the start that was offered")
+    insert.add_argument("--at", type=natural, metavar="S", help="the start that was offered")
     cancel = _command(commands, "cancel", _cancel, "take one task out; nobody else moves")
     _asked(cancel)
     cancel.add_argument("task", metavar="TASK")
@@ -129,7 +130,7 @@ def _add_live(commands: Any) -> None:
     delay = _command(commands, "delay", _delay, "let a caregiver reach the next stop later")
     _asked(delay, budget=None)
     delay.add_argument("--caregiver", required=True, metavar="ID")
-    delay.add_argument("--late", dest="late_s", type=_natural, required=True, metavar="S")
+    delay.add_argument("--late", dest="late_s", type=natural, required=True, metavar="S")
     for each in (insert, cancel, repair, delay):
         each.add_argument("--out", required=True, metavar="PLAN")
 
@@ -141,7 +142,7 @@ def _asked(parser: argparse.ArgumentParser, *, budget: object = _NO_BUDGET) -> N
     """Add what all questions to a running day take."""
     _files(parser, "PROBLEM", "PLAN")
     parser.add_argument(
-        "--from", dest="from_s", type=_natural, default=0, metavar="S",
+        "--from", dest="from_s", type=natural, default=0, metavar="S",
         help="now, in seconds since midnight: what began before stays",
     )  # fmt: skip
     if budget is not _NO_BUDGET:
@@ -152,33 +153,7 @@ def _asked(parser: argparse.ArgumentParser, *, budget: object = _NO_BUDGET) -> N
 
 
 def _budget(text: str) -> int | None:
-    return None if text == "any" else _natural(text)
-
-
-def _natural(text: str, least: int = 0) -> int:
-    if not text.strip().isdecimal() or len(text) > 18 or int(text) < least:
-        raise argparse.ArgumentTypeError(f"{text!r}; give a whole number from {least} on")
-    return int(text)
-
-
-def _count(text: str) -> int:
-    return _natural(text, least=1)
-
-
-def _positive(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value <= 1e7:
-        raise argparse.ArgumentTypeError(f"{text!r}; give seconds, more than 0")
-    return value
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return None if text == "any" else natural(text)
 
 
 # --- output --------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
+from dispatch.arguments import count, duration, natural
 from dispatch.bench import city as city_bench
 from dispatch.bench import hhcrsp, scale, vrptw
 from dispatch.bench import live as live_bench
@@ -61,10 +62,10 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument(
             "--seeds", type=_seeds, metavar="A,B", help="all files once with each of these"
         )
-        one.add_argument("--seconds", type=_positive, default=DEFAULT_SECONDS, metavar="S")
+        one.add_argument("--seconds", type=duration, default=DEFAULT_SECONDS, metavar="S")
         one.set_defaults(run=_files)
     city = kinds.add_parser("city", help="a city's plain day: ours, PyVRP, VROOM and OR-Tools")
-    city.add_argument("--orders", type=_count, default=5200, metavar="N")
+    city.add_argument("--orders", type=count, default=5200, metavar="N")
     city.add_argument("--problem", metavar="PROBLEM", help="this day instead of a synthetic one")
     city.add_argument("--engines", metavar="A,B", help="some of ours,pyvrp,vroom,ortools")
     city.add_argument(
@@ -78,15 +79,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     sizes = kinds.add_parser("scale", help="time and memory by the size of the city's day")
     scale.add_arguments(sizes)
-    sizes.add_argument("--seconds", type=_positive, default=DEFAULT_SECONDS, metavar="S")
+    sizes.add_argument("--seconds", type=duration, default=DEFAULT_SECONDS, metavar="S")
     sizes.set_defaults(run=scale.run)
     for one in (routing, home, city, sizes):
         one.add_argument(
-            "--iterations", type=_natural, metavar="N", help="stop ours after N, not by the clock"
+            "--iterations", type=natural, metavar="N", help="stop ours after N, not by the clock"
         )
-        one.add_argument("--seed", type=_natural, default=1, metavar="N")
+        one.add_argument("--seed", type=natural, default=1, metavar="N")
         one.add_argument(
-            "--workers", type=_count, default=1, metavar="W",
+            "--workers", type=count, default=1, metavar="W",
             help="files side by side, each on one core; for city and scale: cores of every engine",
         )  # fmt: skip
         one.add_argument("--csv", metavar="OUT", help="write the table here as well")
@@ -94,40 +95,20 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _natural(text: str, least: int = 0) -> int:
-    if not text.strip().isdecimal() or len(text) > 18 or int(text) < least:
-        raise argparse.ArgumentTypeError(f"{text!r}; give a whole number from {least} on")
-    return int(text)
-
-
-def _count(text: str) -> int:
-    return _natural(text, least=1)
-
-
 def _seeds(text: str) -> list[int]:
-    return [_natural(part) for part in text.split(",")]
-
-
-def _positive(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value <= 1e7:
-        raise argparse.ArgumentTypeError(f"{text!r}; give seconds, more than 0")
-    return value
+    return [natural(part) for part in text.split(",")]
 
 
 def _clocks(text: str) -> dict[str, float]:
     """Return the seconds of each engine: one number for all, or ``engine=seconds`` for some."""
     if "=" not in text:
-        return dict.fromkeys(city_bench.CLOCKS, _positive(text))
+        return dict.fromkeys(city_bench.CLOCKS, duration(text))
     clocks = dict(city_bench.CLOCKS)
     for part in text.split(","):
         name, _, seconds = part.partition("=")
         if name not in clocks:
             raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(clocks)}")
-        clocks[name] = _positive(seconds)
+        clocks[name] = duration(seconds)
     return clocks
 
 

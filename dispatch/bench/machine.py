@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from pathlib import Path
+
+from dispatch.arguments import cores
 
 
 def machine_line() -> str:
@@ -13,13 +14,6 @@ def machine_line() -> str:
         f"{_processor()}, {cores()} cores, Python {platform.python_version()}, "
         f"{platform.system()} {platform.machine()}"
     )
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _processor() -> str:

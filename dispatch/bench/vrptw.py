@@ -15,6 +15,7 @@ from dispatch.bench.peers import pyvrp_routes
 from dispatch.bench.report import Answer
 from dispatch.bench.tables import Tables, neighbours, tables_of
 from dispatch.engine import vrptw as kernel
+from dispatch.engine.kernel import linked
 from dispatch.engine.kernel.compiled import is_warm
 from dispatch.engine.kernel.draws import stream
 
@@ -58,17 +59,17 @@ class _Search:
     def load(self, routes: Routes) -> None:
         """Start again from these routes; who is in none of them is left out."""
         self.rows[:] = 0
-        self.rows[:, kernel.ROUTE] = -1
-        self.rows[0, kernel.DEPART] = self.facts[0, kernel.READY]
-        self.rows[0, kernel.LATEST] = self.facts[0, kernel.DUE]
+        self.rows[:, linked.ROUTE] = -1
+        self.rows[0, linked.DEPART] = self.facts[0, linked.READY]
+        self.rows[0, linked.LATEST] = self.facts[0, linked.DUE]
         self.routes[:] = 0
         self.now[:] = 0
         self.cost[0] = 0
         for v, route in enumerate(routes):
             self._load_route(v, route)
-        left = np.flatnonzero(self.rows[1:, kernel.ROUTE] < 0) + 1
+        left = np.flatnonzero(self.rows[1:, linked.ROUTE] < 0) + 1
         self.absent[: len(left)] = left
-        self.now[kernel.ABSENT], self.now[kernel.USED] = len(left), len(routes)
+        self.now[linked.ABSENT], self.now[linked.USED] = len(left), len(routes)
         if not len(left):
             self.keep_best()
 
@@ -76,26 +77,26 @@ class _Search:
         rows, facts = self.rows, self.facts
         stops = [0, *route, 0]
         for p, c, s in zip(stops, stops[1:], stops[2:], strict=False):
-            rows[c, kernel.PREV], rows[c, kernel.NEXT], rows[c, kernel.ROUTE] = p, s, v
-            rows[c, kernel.D_PREV], rows[c, kernel.D_NEXT] = self.dist[p, c], self.dist[c, s]
-            start = max(rows[p, kernel.DEPART] + self.dist[p, c], facts[c, kernel.READY])
-            rows[c, kernel.DEPART] = start + facts[c, kernel.SERVICE]
+            rows[c, linked.PREV], rows[c, linked.NEXT], rows[c, linked.ROUTE] = p, s, v
+            rows[c, linked.D_PREV], rows[c, linked.D_NEXT] = self.dist[p, c], self.dist[c, s]
+            start = max(rows[p, linked.DEPART] + self.dist[p, c], facts[c, linked.READY])
+            rows[c, linked.DEPART] = start + facts[c, linked.SERVICE]
         for c, s in zip(stops[-2:0:-1], stops[:1:-1], strict=True):
-            latest = rows[s, kernel.LATEST] - self.dist[c, s] - facts[c, kernel.SERVICE]
-            rows[c, kernel.LATEST] = min(latest, facts[c, kernel.DUE])
-        self.routes[v, kernel.FIRST], self.routes[v, kernel.LAST] = route[0], route[-1]
-        self.routes[v, kernel.LOAD] = facts[route, kernel.DEMAND].sum()
-        self.routes[v, kernel.SIZE] = len(route)
+            latest = rows[s, linked.LATEST] - self.dist[c, s] - facts[c, linked.SERVICE]
+            rows[c, linked.LATEST] = min(latest, facts[c, linked.DUE])
+        self.routes[v, linked.FIRST], self.routes[v, linked.LAST] = route[0], route[-1]
+        self.routes[v, linked.LOAD] = facts[route, linked.DEMAND].sum()
+        self.routes[v, linked.SIZE] = len(route)
         self.cost[0] += sum(int(self.dist[a, b]) for a, b in itertools.pairwise(stops))
 
     def keep_best(self) -> None:
         self.cost[1] = self.cost[0]
-        self.best_next[:] = self.rows[:, kernel.NEXT]
-        self.best_first[:] = self.routes[:, kernel.FIRST]
+        self.best_next[:] = self.rows[:, linked.NEXT]
+        self.best_first[:] = self.routes[:, linked.FIRST]
 
     def current(self) -> Routes:
         """Return the routes now."""
-        return _follow(self.routes[:, kernel.FIRST], self.rows[:, kernel.NEXT])
+        return _follow(self.routes[:, linked.FIRST], self.rows[:, linked.NEXT])
 
     def best(self) -> Routes:
         """Return the best routes found with nobody left out."""
@@ -109,7 +110,7 @@ class _Search:
             self.rows, self.routes, self.absent, self.journal, self.now, self.missed, self.cost,
             self.state, steps, COLD * self.unit, TUNING, self.key, self.out,
         )  # fmt: skip
-        return bool(self.now[kernel.ABSENT] == 0)
+        return bool(self.now[linked.ABSENT] == 0)
 
     def anneal(self, steps: int, begin: float, end: float) -> None:
         """Search for some steps, from one progress (0 to 1) to another."""
@@ -125,10 +126,10 @@ class _Search:
 
     def _open_fleet(self) -> None:
         """Let the next steps open a few routes more, so that few empty ones are looked through."""
-        used = np.flatnonzero(self.routes[:, kernel.SIZE])
+        used = np.flatnonzero(self.routes[:, linked.SIZE])
         top = int(used[-1]) + 1 if len(used) else 0
         # Before anybody is served every vehicle may be needed at once.
-        self.now[kernel.FLEET] = min(self.vehicles, top + 4) if top else self.vehicles
+        self.now[linked.FLEET] = min(self.vehicles, top + 4) if top else self.vehicles
 
 
 def _follow(first: Array, following: Array) -> Routes:
@@ -163,7 +164,7 @@ def search(
             run.keep_best()
             is_served, since = True, min(after, 0.99)
     if not is_served:
-        return run.current(), int(run.now[kernel.ABSENT])
+        return run.current(), int(run.now[linked.ABSENT])
     return run.best(), 0
 
 

@@ -11,7 +11,7 @@ import pytest
 from dispatch.bench import vrptw
 from dispatch.bench.files import VrptwFile
 from dispatch.bench.tables import tables_of
-from dispatch.engine import vrptw as kernel
+from dispatch.engine.kernel import linked
 
 
 def random_file(
@@ -89,16 +89,16 @@ def test_times_loads_and_distance_of_the_search_are_those_of_its_routes(rounding
         run.anneal(1000, at / 20, (at + 1) / 20)
     fresh = vrptw._Search(tables_of(file, rounding), 1)
     fresh.load(run.current())
-    times = [kernel.DEPART, kernel.LATEST, kernel.D_NEXT, kernel.D_PREV]
+    times = [linked.DEPART, linked.LATEST, linked.D_NEXT, linked.D_PREV]
     assert np.array_equal(run.rows[:, times], fresh.rows[:, times])
     assert run.cost[0] == fresh.cost[0]
-    used = run.routes[run.routes[:, kernel.SIZE] > 0]
-    numbers = [kernel.FIRST, kernel.LAST, kernel.LOAD, kernel.SIZE]
-    asked = fresh.routes[: fresh.now[kernel.USED]]
+    used = run.routes[run.routes[:, linked.SIZE] > 0]
+    numbers = [linked.FIRST, linked.LAST, linked.LOAD, linked.SIZE]
+    asked = fresh.routes[: fresh.now[linked.USED]]
     assert np.array_equal(used[:, numbers], asked[:, numbers])
-    assert run.now[kernel.USED] == fresh.now[kernel.USED]
-    over = used[:, kernel.LOAD] - file.capacity
-    assert run.now[kernel.EXCESS] == over[over > 0].sum()
+    assert run.now[linked.USED] == fresh.now[linked.USED]
+    over = used[:, linked.LOAD] - file.capacity
+    assert run.now[linked.EXCESS] == over[over > 0].sum()
 
 
 def test_no_more_vehicles_are_used_than_there_are():
