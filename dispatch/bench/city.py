@@ -20,12 +20,13 @@ from pathlib import Path
 import numpy as np
 
 import dispatch
+from dispatch import chain
 from dispatch.bench.peers import MOST_ZONE, PROJECTIONS, Tours, Zone, need, solve_zone
 from dispatch.candidates import eligible
 from dispatch.check import check, check_routes
 from dispatch.city import generate
 from dispatch.cost import totals_of
-from dispatch.engine.warm import warm_up
+from dispatch.engine.warm import warm_up, warm_up_pricing
 from dispatch.errors import BadInput
 from dispatch.io import problem_sha256, read_problem
 from dispatch.model import Problem
@@ -112,6 +113,8 @@ class _Day:
         """Let one engine plan the day."""
         if name == "ours":
             warm_up()
+            chain.warm_up()
+            warm_up_pricing()
             began = time.perf_counter()
             plan = solve(
                 self.problem, seconds=seconds, iterations=iterations, seed=seed, workers=workers

@@ -204,7 +204,9 @@ def ortools_tours(zone: Zone, *, seconds: float) -> Tours:
     routing = solver.RoutingModel(manager)
     service = np.array([*zone.service, *([0] * len(zone.shifts))])
     lasts = routing.RegisterTransitMatrix((zone.seconds + service[:, None]).tolist())
-    horizon = max((end for shifts in zone.shifts for _, end in shifts), default=0)
+    # A cut can part an order from all who work so late: its window still has to fit the clock.
+    ends_of_day = [end for shifts in zone.shifts for _, end in shifts]
+    horizon = max(ends_of_day + [closes for windows in zone.windows for _, closes in windows])
     routing.AddDimension(lasts, horizon, horizon, False, "clock")
     routing.AddDimension(lasts, 0, 10 * horizon, True, "work")
     clock, work = (routing.GetDimensionOrDie(name) for name in ("clock", "work"))

@@ -26,7 +26,7 @@ from dispatch.io import read_plan, read_problem, write_plan, write_problem
 from dispatch.planner import solve
 
 SIZES = (5_000, 10_000, 20_000, 50_000)
-AN_ORDER = 300
+AN_ORDER = 200
 """Iterations an order, where nothing else is asked for."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -59,6 +60,17 @@ def test_a_peer_serves_what_can_be_served_and_the_checker_agrees(engine: str):
     # Only OR-Tools knows the work limit of a day; the others' visits beyond it are dropped.
     assert len(left) == 1 + result.dropped
     assert result.dropped <= (0 if engine == "ortools" else 1)
+
+
+def test_an_order_that_a_cut_parts_from_all_who_work_so_late_is_left_out_by_or_tools():
+    problem = small_day()
+    late = Task("late", 4, 600, ((20500, 22000),), frozenset({"B"}))
+    longer = replace(problem.caregivers[1], shifts=((0, 26000),))
+    problem = replace(
+        problem, caregivers=(problem.caregivers[0], longer), tasks=(*problem.tasks, late)
+    )
+    zone = city._Day(problem).zone(np.array([0]), np.array([0, 5]))
+    assert peers.ortools_tours(zone, seconds=0.2) == {(0, 0): [0]}
 
 
 def test_ours_serves_the_same():
