@@ -353,12 +353,18 @@ def _before(wanted: int) -> list[str]:
     return [STEPS[wanted - 2] if wanted > 1 else "issued"]
 
 
+def held(session: Session, *, run: str, work_order_id: str) -> SettlementHeld:
+    """Return what a closing held back; raises ``NotFound``."""
+    row = session.get(SettlementHeld, (run, work_order_id))
+    if row is None:
+        raise NotFound(kind="settlement_held", id=work_order_id)
+    return row
+
+
 def answer_held(
     session: Session, *, run: str, work_order_id: str, text: str, at: datetime, by: str
 ) -> None:
-    """Add a vendor's answer to a held work order; raises ``NotFound``."""
-    if session.get(SettlementHeld, (run, work_order_id)) is None:
-        raise NotFound(kind="settlement_held", id=work_order_id)
+    """Add a vendor's answer to a work order that a closing held back."""
     kept = text[:500]
     session.add(
         HeldAnswer(

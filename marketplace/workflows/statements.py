@@ -124,17 +124,17 @@ def answer_held(
     *,
     run_id: str,
     work_order_id: str,
-    vendor_id: str,
     text: str,
 ) -> None:
-    """Let a vendor answer why a held work order should be paid."""
+    """Let a vendor answer why its own held work order should be paid."""
     if not text.strip():
         raise BadInput(field="text", value=text, expected="what the vendor has to say")
     with transaction(session):
+        row = settlement.held(session, run=run_id, work_order_id=work_order_id)
         require(
             actor,
             Action.CONFIRM_STATEMENT,
-            About(kind="settlement_held", id=work_order_id, vendor_id=vendor_id),
+            About(kind="settlement_held", id=work_order_id, vendor_id=row.vendor_id),
         )
         at = ports.clock.now()
         settlement.answer_held(

@@ -83,9 +83,7 @@ def books(session, ports, clock):
     clock.at = DECEMBER_2
     run = close(session, ports).run_id
     for said in ("有签字", "见附件"):
-        answer_held(
-            session, ports, VENDOR, run_id=run, work_order_id="W3", vendor_id="V1", text=said
-        )
+        answer_held(session, ports, VENDOR, run_id=run, work_order_id="W3", text=said)
     sign_all(session, ports)
     grant_period(session, ports, ONE, TWO, period=Period(2026, 12))
     clock.at = JANUARY_5

@@ -150,10 +150,20 @@ def test_what_does_not_match_is_held_and_the_vendor_can_answer(session, ports, n
         VENDOR,
         run_id=held[0].run_id,
         work_order_id="W3",
-        vendor_id="V1",
         text="家属签字在附件",
     )
     assert held_rows(session, scope(VENDOR, Action.SEE_STATEMENT))[0].answer == "家属签字在附件"
+
+
+def test_no_vendor_answers_in_the_name_of_another(session, ports, november):
+    close(session, ports)
+    [held] = held_rows(session, scope(VENDOR, Action.SEE_STATEMENT))
+    other = Actor("vendor-2", Role.VENDOR, vendor_id="V2")
+    with pytest.raises(NotFound):
+        answer_held(
+            session, ports, other, run_id=held.run_id, work_order_id="W3", text="我们不要这笔钱"
+        )
+    assert held_rows(session, scope(VENDOR, Action.SEE_STATEMENT))[0].answer is None
 
 
 def test_a_second_closing_answers_as_the_first_and_changes_nothing(session, ports, november):

@@ -101,7 +101,6 @@ def answer() -> Response:
             current_actor(),
             run_id=form.get("run", ""),
             work_order_id=form.get("visit", ""),
-            vendor_id=_vendor(),
             text=form.get("text", "").strip()[:500],
         )
         flash(_("Sent. The next closing looks at it again."), "ok")
