@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import Row, func, insert, select
 from sqlalchemy.orm import Session
 
 from marketplace.kernel.actor import Actor
@@ -134,6 +134,21 @@ def head_of_row(row: Statement) -> tuple[object, ...]:
             row.by_programme,
         ),
         lines=row.lines,
+    )
+
+
+def line_of_row(row: StatementLine | Row[Any]) -> Line:
+    """Return a written statement's line as it was hashed."""
+    return Line(
+        kind=row.kind,
+        work_order_id=row.work_order_id,
+        visit_id=row.visit_id,
+        elder_id=row.elder_id,
+        service_code=row.service_code,
+        visit_on=row.visit_on,
+        origin_period=row.origin_period,
+        minutes=row.minutes,
+        by_programme=row.by_programme,
     )
 
 
@@ -274,20 +289,7 @@ def lines_of(session: Session, number: str) -> list[Line]:
         .order_by(StatementLine.number)
         .execution_options(yield_per=5000)
     )
-    return [
-        Line(
-            kind=r.kind,
-            work_order_id=r.work_order_id,
-            visit_id=r.visit_id,
-            elder_id=r.elder_id,
-            service_code=r.service_code,
-            visit_on=r.visit_on,
-            origin_period=r.origin_period,
-            minutes=r.minutes,
-            by_programme=r.by_programme,
-        )
-        for r in rows
-    ]
+    return [line_of_row(r) for r in rows]
 
 
 def signatures(session: Session, number: str) -> list[StatementSignature]:

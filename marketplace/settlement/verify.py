@@ -22,8 +22,7 @@ from marketplace.settlement.models import (
     StatementLine,
     StatementSignature,
 )
-from marketplace.settlement.rules import Line
-from marketplace.settlement.service import head_of_row
+from marketplace.settlement.service import head_of_row, line_of_row
 
 LIMIT = 20
 
@@ -115,20 +114,7 @@ def _lines(connection: Connection, statement_id: str) -> list[Any]:
 
 def _statement(connection: Connection, row: Any) -> Iterator[Finding]:
     rows = _lines(connection, row.id)
-    lines = [
-        Line(
-            kind=r.kind,
-            work_order_id=r.work_order_id,
-            visit_id=r.visit_id,
-            elder_id=r.elder_id,
-            service_code=r.service_code,
-            visit_on=r.visit_on,
-            origin_period=r.origin_period,
-            minutes=r.minutes,
-            by_programme=r.by_programme,
-        )
-        for r in rows
-    ]
+    lines = [line_of_row(r) for r in rows]
     head = head_of_row(row)
     for number, (r, line) in enumerate(zip(rows, lines, strict=True), start=1):
         if r.number != number:
