@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select, update
@@ -14,10 +14,14 @@ from marketplace.kernel.actor import SYSTEM
 from marketplace.kernel.db import transaction
 from marketplace.kernel.outbox import OutboxMessage
 from marketplace.kernel.ports import DeliveryFailed, OutsidePayer, OutsideRefused, Ports
-from marketplace.vouchers.models import LedgerTransfer
+from marketplace.vouchers.models import LedgerTransfer, PriceSplit
 from marketplace.vouchers.requotes import Requoted, refused_split, requote
 
-MOST_ATTEMPTS = 8
+MOST_REFUSALS = 8
+"""How often a payer may say no to one message before only a person goes on with it."""
+
+UNREACHED_FOR = timedelta(minutes=5)
+"""How long a message rests whose payer could not be reached; it never gives up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +41,42 @@ def tell_outside_payers(session: Session, ports: Ports, *, limit: int = 200) -> 
     """Deliver what is due, oldest first. The call is made with no transaction open; repeating a
     message is harmless, because the outside system knows it by its hold.
 
+    A payer that cannot be reached is left alone until the next round, and its messages wait for it
+    however long it is away; one that nobody speaks for here keeps nobody else's waiting. A no is asked
+    again later and later, eight times, since what it lacks may only be late.
+
     A refused hold is no dead end: the outside purse is asked again, and the work order is split anew
     by what it has left. Only what was captured meanwhile stays for a person.
     """
     taken = refused = again = 0
     requoted: list[str] = []
+    unreached: set[str] = set()
+    for message_id, payer_code, template, values, attempts in _due(session, ports, limit):
+        if payer_code in unreached:
+            continue
+        payer, error = ports.outside[payer_code], None
+        try:
+            try:
+                _tell(session, payer, template.removeprefix("outside."), values)
+            except OutsideRefused as refusal:
+                error = str(refusal)[:200]
+                if template == "outside.hold":
+                    anew = _split_anew(session, ports, payer, message_id, values, error)
+                    if anew is not None:
+                        requoted.append(anew.work_order_id)
+                        continue
+        except DeliveryFailed as failure:
+            unreached.add(payer_code)
+            again += 1
+            _put_off(session, ports.clock.now(), message_id, str(failure)[:200])
+            continue
+        taken, refused = taken + (error is None), refused + (error is not None)
+        _note(session, ports.clock.now(), message_id, attempts + 1, error)
+    return Told(taken, refused, again, tuple(requoted))
+
+
+def _due(session: Session, ports: Ports, limit: int) -> list[Any]:
+    """Return the messages that are due to payers who can be spoken to, oldest first."""
     m = OutboxMessage
     session.rollback()
     rows = session.execute(
@@ -49,43 +84,25 @@ def tell_outside_payers(session: Session, ports: Ports, *, limit: int = 200) -> 
         .where(
             m.channel == "bureau",
             m.template.like("outside.%"),
+            m.recipient_id.in_(sorted(ports.outside)),
             m.delivered_at.is_(None),
             m.due_at <= ports.clock.now(),
-            m.attempts < MOST_ATTEMPTS,
+            m.attempts < MOST_REFUSALS,
         )
         .order_by(m.due_at, m.id)
         .limit(limit)
     ).all()
     session.rollback()
-    for message_id, payer_code, template, values, attempts in rows:
-        payer = ports.outside.get(payer_code)
-        if payer is None:
-            continue
-        error = None
-        try:
-            _tell(payer, template.removeprefix("outside."), values)
-            taken += 1
-        except OutsideRefused as refusal:
-            error = str(refusal)
-            if template == "outside.hold":
-                anew = _split_anew(session, ports, payer, message_id, values, error)
-                if anew is not None:
-                    requoted.append(anew.work_order_id)
-                    continue
-            refused += 1
-        except DeliveryFailed as failure:
-            error, again = str(failure)[:200], again + 1
-        _note(session, ports.clock.now(), message_id, attempts + 1, error)
-    return Told(taken, refused, again, tuple(requoted))
+    return list(rows)
 
 
-def _tell(payer: OutsidePayer, verb: str, values: dict[str, Any]) -> None:
+def _tell(session: Session, payer: OutsidePayer, verb: str, values: dict[str, Any]) -> None:
     hold_id, fen = str(values["hold_id"]), int(values["fen"])
     # A refund names the capture that it takes back; both go by the hold's name outside.
     hold_id = "hold/" + hold_id.split("/", 1)[1]
     match verb:
         case "hold":
-            _, _, person, period = str(values["account_id"]).split(":")[:4]
+            person, period = _whose(session, values)
             payer.hold(hold_id=hold_id, person_id=person, period=period, fen=fen)
         case "capture":
             payer.capture(hold_id=hold_id, fen=fen)
@@ -97,6 +114,21 @@ def _tell(payer: OutsidePayer, verb: str, values: dict[str, Any]) -> None:
             raise ValueError(verb)
 
 
+def _whose(session: Session, values: dict[str, Any]) -> tuple[str, str]:
+    """Return person and month of a hold: an entitlement's are in its name, a fund is of no one person."""
+    account_id = str(values["account_id"])
+    if account_id.startswith("ent:"):
+        _, _, person, period = account_id.split(":")[:4]
+        return person, period
+    row = session.execute(
+        select(PriceSplit.elder_id, PriceSplit.period).where(
+            PriceSplit.work_order_id == values["work_order_id"]
+        )
+    ).one()
+    session.rollback()
+    return row.elder_id, row.period
+
+
 def _split_anew(
     session: Session,
     ports: Ports,
@@ -105,12 +137,16 @@ def _split_anew(
     values: dict[str, Any],
     error: str,
 ) -> Requoted | None:
-    """Split a work order anew whose hold was refused; ``None`` where its money has moved on."""
+    """Split a work order anew whose hold was refused; ``None`` where its money has moved on or the
+    payer does not say what is left."""
     hold_id, account_id = str(values["hold_id"]), str(values["account_id"])
     if not account_id.startswith("ent:"):
         return None
     _, _, person, period = account_id.split(":")[:4]
-    voucher = payer.quote([person], period).get(person)
+    try:
+        voucher = payer.quote([person], period).get(person)
+    except OutsideRefused:
+        return None
     with transaction(session):
         at = ports.clock.now()
         found = refused_split(session, hold_id)
@@ -162,16 +198,14 @@ def _split_anew(
 def _note(
     session: Session, at: datetime, message_id: str, attempts: int, error: str | None
 ) -> None:
+    """Note that a message was taken, or refused and when it is told again."""
     with transaction(session):
         values: dict[str, Any] = {"attempts": attempts, "last_error": error}
         if error is None:
             values["delivered_at"] = at
-        session.execute(
-            update(OutboxMessage)
-            .where(OutboxMessage.id == message_id)
-            .values(**values)
-            .execution_options(synchronize_session=False)
-        )
+        else:
+            values["due_at"] = at + timedelta(minutes=2 ** (attempts - 1))
+        _update(session, message_id, **values)
         if error is not None:
             audit.record(
                 session,
@@ -182,6 +216,21 @@ def _note(
                 subject_id=message_id,
                 reason=error,
             )
+
+
+def _put_off(session: Session, at: datetime, message_id: str, error: str) -> None:
+    """Note that a payer could not be reached; that is no refusal, and is not counted as one."""
+    with transaction(session):
+        _update(session, message_id, due_at=at + UNREACHED_FOR, last_error=error)
+
+
+def _update(session: Session, message_id: str, **values: Any) -> None:
+    session.execute(
+        update(OutboxMessage)
+        .where(OutboxMessage.id == message_id, OutboxMessage.delivered_at.is_(None))
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )
 
 
 @dataclass(frozen=True, slots=True)

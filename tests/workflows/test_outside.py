@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import select
 
 from marketplace.adapters.national_voucher import FileVoucherSystem
+from marketplace.kernel import outbox
 from marketplace.kernel.actor import Actor, Role
 from marketplace.kernel.db import transaction
 from marketplace.kernel.outbox import OutboxMessage
-from marketplace.kernel.ports import OutsideRefused
+from marketplace.kernel.ports import DeliveryFailed, OutsideRefused
 from marketplace.orders.models import WorkOrder
 from marketplace.vouchers import service
 from marketplace.vouchers.models import Entitlement
@@ -149,6 +152,102 @@ def test_what_was_captured_before_the_refusal_stays_for_a_person(session, ports,
     assert (told.refused, told.requoted) == (2, ())
     differences = reconcile(session, ports, payer_code="NV", period="2026-11")
     assert [d.hold_id for d in differences] == ["hold/W1/1/1", "hold/elsewhere"]
+
+
+@pytest.fixture
+def away(monkeypatch):
+    """The outside system cannot be reached; calls that came through all the same are kept."""
+    calls = []
+
+    def down(self, **what):
+        calls.append(what)
+        raise DeliveryFailed("timeout")
+
+    for verb in ("hold", "capture", "release"):
+        monkeypatch.setattr(FileVoucherSystem, verb, down)
+    return calls
+
+
+def test_an_outage_of_a_day_loses_no_message(session, ports, clock, november, away, monkeypatch):
+    with transaction(session):
+        visit = held(session)
+        held(session, "W2")
+        service.capture(session, work_order_id="W1", visit_id=visit, vendor_id="V1", at=NOW)
+    for _ in range(24):
+        told = tell_outside_payers(session, ports)
+        assert (told.taken, told.refused, told.again) == (0, 0, 1)
+        clock.advance(hours=1)
+    assert len(away) == 24, "a payer that is away is asked once a round"
+    monkeypatch.undo()
+    assert tell_outside_payers(session, ports).taken == 3
+    assert reconcile(session, ports, payer_code="NV", period="2026-11") == []
+
+
+def test_a_timeout_after_the_thing_was_done_does_it_once(
+    session, ports, clock, november, monkeypatch
+):
+    with transaction(session):
+        held(session)
+    real = FileVoucherSystem.hold
+
+    def late(self, **what):
+        real(self, **what)
+        raise DeliveryFailed("timeout")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(FileVoucherSystem, "hold", late)
+        assert tell_outside_payers(session, ports).again == 1
+    clock.advance(minutes=10)
+    assert tell_outside_payers(session, ports).taken == 1
+    assert ports.outside["NV"].quote(["E1"], "2026-11")["E1"].left_fen == 66_000
+    assert reconcile(session, ports, payer_code="NV", period="2026-11") == []
+
+
+def test_messages_to_a_payer_that_is_not_connected_keep_nobody_waiting(session, ports, november):
+    with transaction(session):
+        for n in range(3):
+            outbox.post(
+                session,
+                due_at=NOW,
+                channel="bureau",
+                recipient_kind="system",
+                recipient_id="LTCI",
+                template="outside.hold",
+                about=f"hold/L{n}/1/1",
+            )
+        held(session)
+    assert tell_outside_payers(session, ports, limit=3).taken == 1
+
+
+def test_an_insurers_hold_names_the_person_and_the_month(session, ports, monkeypatch):
+    with transaction(session):
+        an_elder(session, hukou_local=False, income_class="ordinary", special="ltci")
+        a_vendor(session)
+    grant_period(session, ports, ONE, TWO, period=NOVEMBER)
+    insurer, heard = ports.outside["NV"], []
+    monkeypatch.setattr(FileVoucherSystem, "hold", lambda _, **what: heard.append(what))
+    with transaction(session):
+        a_hold(session, version=a_service(session, "HL001", price_fen=4_500))
+    assert "LTCI" in shares(session)
+    tell_outside_payers(session, replace(ports, outside={"LTCI": insurer}))
+    assert [(h["person_id"], h["period"]) for h in heard] == [("E1", "2026-11")]
+
+
+def test_a_payer_that_cannot_be_asked_what_is_left_stops_nothing(
+    session, ports, clock, november, monkeypatch
+):
+    spend_elsewhere(ports, 80_000)
+    with transaction(session):
+        held(session)
+
+    def down(self, *_):
+        raise DeliveryFailed("timeout")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(FileVoucherSystem, "quote", down)
+        assert tell_outside_payers(session, ports).again == 1
+    clock.advance(minutes=10)
+    assert tell_outside_payers(session, ports).requoted == ("W1",)
 
 
 def test_the_stand_in_never_gives_more_than_the_cap_and_repeats_nothing(tmp_path):
