@@ -7,10 +7,11 @@ reconciling means something. Whoever asks for a person's voucher of a month gets
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
+from marketplace.adapters.file_book import open_book
 from marketplace.kernel.ports import OutsideRefused, OutsideVoucher
 
 CAP_FEN = 80_000
@@ -31,21 +32,8 @@ class FileVoucherSystem:
     def __init__(self, path: Path, *, cap_fen: int = CAP_FEN) -> None:
         self._path, self._cap = path, cap_fen
 
-    @contextmanager
-    def _books(self) -> Iterator[sqlite3.Connection]:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self._path, timeout=30, isolation_level=None)
-        try:
-            connection.executescript(_SCHEMA)
-            connection.execute("BEGIN IMMEDIATE")
-            yield connection
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
-        finally:
-            connection.close()
+    def _books(self) -> AbstractContextManager[sqlite3.Connection]:
+        return open_book(self._path, _SCHEMA)
 
     def quote(self, person_ids: Sequence[str], period: str) -> dict[str, OutsideVoucher]:
         """Return the month's voucher of each person."""

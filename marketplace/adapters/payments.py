@@ -6,10 +6,10 @@ It keeps its own books in a file of its own. ``pay`` is what the family does on 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
+from marketplace.adapters.file_book import open_book
 from marketplace.kernel.ports import OutsideRefused, PaymentReceived
 
 _SCHEMA = """
@@ -28,21 +28,8 @@ class FilePayments:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    @contextmanager
-    def _books(self) -> Iterator[sqlite3.Connection]:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self._path, timeout=30, isolation_level=None)
-        try:
-            connection.executescript(_SCHEMA)
-            connection.execute("BEGIN IMMEDIATE")
-            yield connection
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
-        finally:
-            connection.close()
+    def _books(self) -> AbstractContextManager[sqlite3.Connection]:
+        return open_book(self._path, _SCHEMA)
 
     def ask(self, *, bill_id: str, elder_id: str, fen: int) -> str:
         """Make a bill and return the code that the family pays by; raises for another sum."""
