@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from sqlalchemy import DDL, Table, event
+from sqlalchemy import DDL, Connection, Table, event, text
 
 _PG_FUNCTION = """
 CREATE OR REPLACE FUNCTION nuanju_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -53,3 +53,16 @@ def freeze(table: Table, *, columns: Sequence[str] = ()) -> None:
                 "after_create",
                 DDL(statement.replace("%", "%%")).execute_if(dialect=dialect),
             )
+
+
+def missing_guards(connection: Connection, tables: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Name each of ``tables`` whose guard is missing or switched off, and the act it would refuse."""
+    if connection.dialect.name == "sqlite":
+        query = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+    else:
+        query = "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'"
+    names = set(connection.scalars(text(query)))
+    for table in tables:
+        for act in ("update", "delete"):
+            if f"{table}_no_{act}" not in names:
+                yield table, act

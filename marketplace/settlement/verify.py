@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select, text
 
 from marketplace.kernel.audit import AuditEvent
 from marketplace.kernel.db import Instant
+from marketplace.kernel.immutable import missing_guards
 from marketplace.settlement import rules
 from marketplace.settlement.models import (
     STEPS,
@@ -91,15 +92,9 @@ def verify(
 
 
 def _triggers(connection: Connection) -> Iterator[Finding]:
-    if connection.dialect.name == "sqlite":
-        query = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
-    else:
-        query = "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'"
-    names = set(connection.scalars(text(query)))
-    for table in FROZEN:
-        for act in ("update", "delete"):
-            if f"{table}_no_{act}" not in names:
-                yield Finding(table, "*", f"the trigger that refuses {act} is missing")
+    """Name the guards of written rows that are missing or switched off."""
+    for table, act in missing_guards(connection, FROZEN):
+        yield Finding(table, "*", f"the trigger that refuses {act} is missing")
 
 
 def _lines(connection: Connection, statement_id: str) -> list[Any]:

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, func, select
 from sqlalchemy.orm import aliased
 
+from marketplace.kernel.immutable import missing_guards
 from marketplace.vouchers.ledger import row_sha256
 from marketplace.vouchers.models import (
     Entitlement,
@@ -60,15 +61,8 @@ class Finding:
 
 def triggers(connection: Connection) -> Iterator[Finding]:
     """Name the guards of written rows that are missing or switched off."""
-    if connection.dialect.name == "sqlite":
-        query = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
-    else:
-        query = "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'"
-    names = set(connection.scalars(text(query)))
-    for table in FROZEN:
-        for act in ("update", "delete"):
-            if f"{table}_no_{act}" not in names:
-                yield Finding(table, "*", f"the trigger that refuses {act} is missing")
+    for table, act in missing_guards(connection, FROZEN):
+        yield Finding(table, "*", f"the trigger that refuses {act} is missing")
 
 
 def _rows(connection: Connection, query: Any) -> Iterator[Any]:
