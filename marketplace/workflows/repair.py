@@ -21,6 +21,7 @@ from marketplace.workflows.advise import Substitute, substitutes_for
 from marketplace.workflows.cancel import TooSoon
 from marketplace.workflows.offer import back_to_pool, offer_next
 from marketplace.workflows.policy import Action
+from marketplace.workflows.seats import Seat, write_seats
 from marketplace.workflows.step import run_step
 from vendors import caregivers
 from vendors.rules import CaregiverCannotServe
@@ -140,32 +141,11 @@ def _send(
             field="start_s", value=start_s, expected=f"up to {row.window_end_s + LATEST_AFTER_S}"
         )
     begins_s = max(found.start_s, start_s or 0)
-    starts = instant_of(row.visit_on, begins_s)
-    moved = orders.move(
-        session,
-        row.id,
-        expected={State.ACCEPTED, State.ASSIGNED},
-        to=State.ASSIGNED,
-        at=at,
-        actor=actor,
-        reason="repaired",
+    seat = Seat(row.id, row.version, [caregiver_id], begins_s)
+    write_seats(
+        session, actor, row.visit_on, [seat], at=at, reason="repaired", locked=frozenset([row.id])
     )
-    orders.drop_assignments(session, [row.id])
-    orders.add_assignments(
-        session,
-        [
-            {
-                "work_order_id": row.id,
-                "caregiver_id": caregiver_id,
-                "run_id": None,
-                "starts_at": starts,
-                "ends_at": starts + timedelta(seconds=row.service_s),
-                "locked": True,
-            }
-        ],
-    )
-    orders.forget_left_out(session, [row.id])
-    return Repaired(row.id, moved.state, caregiver_id, starts)
+    return Repaired(row.id, State.ASSIGNED.value, caregiver_id, instant_of(row.visit_on, begins_s))
 
 
 def _tell(
@@ -235,17 +215,10 @@ def _withdraw(session: Session, actor: Actor, request: WithdrawRequest, at: date
     policy.require(actor, Action.WITHDRAW, subjects.about_work_order(session, actor, row))
     crew = [a.caregiver_id for a in orders.assignments(session, [row.id]).get(row.id, [])]
     could = [s for s in _who_could(session, row, at) if s.caregiver_id not in crew]
-    moved = orders.move(
-        session,
-        row.id,
-        expected=State.ASSIGNED,
-        to=State.ACCEPTED,
-        at=at,
-        actor=actor,
-        reason=f"withdrawn:{request.reason}",
-    )
-    orders.drop_assignments(session, [row.id])
-    answer = Withdrawn(row.id, moved.state)
+    nobody = Seat(row.id, row.version, [], None)
+    write_seats(session, actor, row.visit_on, [nobody], at=at, reason=f"withdrawn:{request.reason}")
+    row = orders.work_order(session, row.id)
+    answer = Withdrawn(row.id, row.state)
     soon = instant_of(row.visit_on, row.window_start_s) - at <= timedelta(seconds=AT_ONCE_S)
     if soon and could:
         sent = _send(session, row, could[0].caregiver_id, None, actor=SYSTEM, at=at)

@@ -19,6 +19,7 @@ from marketplace.orders import service as orders
 from marketplace.orders.states import State
 from marketplace.workflows import policy, subjects
 from marketplace.workflows.policy import Action
+from marketplace.workflows.seats import Seat, write_seats
 from marketplace.workflows.step import run_step
 from vendors import caregivers
 from vendors.rules import CaregiverCannotServe
@@ -83,31 +84,10 @@ def _substitute(
     caregivers.lock(session, crew)
     for caregiver_id in crew:
         _check(session, row, caregiver_id, starts, ends)
-    moved = orders.move(
-        session,
-        row.id,
-        expected={State.ACCEPTED, State.ASSIGNED},
-        to=State.ASSIGNED,
-        at=at,
-        actor=actor,
-        reason="by_hand",
+    seat = Seat(row.id, row.version, crew, request.start_s)
+    write_seats(
+        session, actor, row.visit_on, [seat], at=at, reason="by_hand", locked=frozenset([row.id])
     )
-    orders.drop_assignments(session, [row.id])
-    orders.add_assignments(
-        session,
-        [
-            {
-                "work_order_id": row.id,
-                "caregiver_id": c,
-                "run_id": None,
-                "starts_at": starts,
-                "ends_at": ends,
-                "locked": True,
-            }
-            for c in crew
-        ],
-    )
-    orders.forget_left_out(session, [row.id])
     audit.record(
         session,
         at=at,
@@ -117,7 +97,7 @@ def _substitute(
         subject_id=row.id,
         caregivers=crew,
     )
-    return Substituted(row.id, moved.state, crew)
+    return Substituted(row.id, State.ASSIGNED.value, crew)
 
 
 def _check(
