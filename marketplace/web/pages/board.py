@@ -23,7 +23,7 @@ from marketplace.web.auth import allow, current_actor
 from marketplace.web.formats import now, today_here
 from marketplace.web.map_shapes import district_names
 from marketplace.web.pages.bureau import asked_day, asked_district
-from marketplace.web.pages.frame import session
+from marketplace.web.pages.frame import say_refusal, session
 from marketplace.web.words import BINDINGS, LEFT_OUT, error_sentence
 from marketplace.workflows import board as steps
 from marketplace.workflows.board import KeepRequest, LockRequest, Preview
@@ -243,7 +243,7 @@ def keep() -> Response:
     # What was moved by hand is locked; what only made room may be moved again.
     lock = [form["back"]] if form.get("lock") and form.get("back") else []
     asked = KeepRequest(_day(form.get("day", "")), seats, lock)
-    try:
+    with say_refusal():
         kept = steps.keep_changes(
             session(),
             current_app.extensions["ports"],
@@ -259,9 +259,6 @@ def keep() -> Response:
             ),
             "ok",
         )
-    except DomainError as refused:
-        session().rollback()
-        flash(error_sentence(refused), "stop")
     return redirect(_back())
 
 
@@ -270,7 +267,7 @@ def keep() -> Response:
 def lock() -> Response:
     """Lock a visit against planning, or take the lock off."""
     visit, locked = request.form.get("visit", ""), request.form.get("lock") == "1"
-    try:
+    with say_refusal():
         steps.lock_visit(
             session(),
             current_app.extensions["ports"],
@@ -279,9 +276,6 @@ def lock() -> Response:
             request=LockRequest(visit, locked),
         )
         flash(_("Locked: planning leaves it alone.") if locked else _("The lock is off."), "ok")
-    except DomainError as refused:
-        session().rollback()
-        flash(error_sentence(refused), "stop")
     return redirect(_back())
 
 

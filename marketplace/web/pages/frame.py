@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from apiflask import APIFlask
-from flask import current_app, request, url_for
+from flask import current_app, flash, request, url_for
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
@@ -14,6 +16,7 @@ from marketplace.accounts.demo import DEMO_PASSWORD, DEMO_ROLES
 from marketplace.config import Settings
 from marketplace.kernel.actor import Role
 from marketplace.kernel.clock import second_of
+from marketplace.kernel.errors import DomainError
 from marketplace.web.formats import cny, is_chinese, now, today_here, yuan
 from marketplace.web.words import (
     CHANNELS,
@@ -22,6 +25,7 @@ from marketplace.web.words import (
     MONEY_STATES,
     ROLES,
     STATES,
+    error_sentence,
     help_words,
     programme_word,
     proof_word,
@@ -134,6 +138,16 @@ class DemoRole:
 def session() -> Any:
     """Return the request's database session."""
     return current_app.extensions["sqlalchemy"].session
+
+
+@contextmanager
+def say_refusal(sentence: Callable[[DomainError], str] = error_sentence) -> Iterator[None]:
+    """Take a step; where it is refused, undo it and say why on the next page."""
+    try:
+        yield
+    except DomainError as refused:
+        session().rollback()
+        flash(sentence(refused), "stop")
 
 
 def home_of(role: Role) -> str:

@@ -25,7 +25,7 @@ from marketplace.web.auth import allow, current_actor
 from marketplace.web.formats import clock_of, now, today_here, when, yuan
 from marketplace.web.map_shapes import district_names
 from marketplace.web.pages.elder import dial, priced, request_of
-from marketplace.web.pages.frame import session
+from marketplace.web.pages.frame import say_refusal, session
 from marketplace.web.words import (
     CALL_REASONS,
     CALLER_FIELDS,
@@ -347,14 +347,10 @@ def link() -> Response:
         powers=form.getlist("power"),
         reference=form.get("call", "") if "consent" in form else "",
     )
-    try:
+    with say_refusal():
         made = make_link_code(
             session(), current_app.extensions["ports"], current_actor(), request=wanted
         )
-    except DomainError as error:
-        session().rollback()
-        flash(error_sentence(error), "stop")
-    else:
         said = _(
             "Read out: %(code)s. Good until %(time)s, for one relative.",
             code=f"{made.code[:4]} {made.code[4:]}",
@@ -455,11 +451,8 @@ def _ring_back() -> str:
 
 
 def _step(call: str, step: Callable[[], str]) -> Response:
-    try:
+    with say_refusal():
         flash(step(), "ok")
-    except DomainError as error:
-        session().rollback()
-        flash(error_sentence(error), "stop")
     return _back(call)
 
 

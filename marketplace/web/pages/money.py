@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from apiflask import APIBlueprint
-from flask import current_app, flash, redirect, render_template, request, url_for
+from flask import current_app, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from marketplace.kernel.actor import Role
-from marketplace.kernel.errors import DomainError
 from marketplace.queries import trace as traces
 from marketplace.queries.work_page import work_page
 from marketplace.web.auth import allow, current_actor
 from marketplace.web.map_shapes import district_names
-from marketplace.web.pages.frame import session
-from marketplace.web.words import account_word, error_sentence, pay_lines
+from marketplace.web.pages.frame import say_refusal, session
+from marketplace.web.words import account_word, pay_lines
 from marketplace.workflows.policy import Action, scope
 from marketplace.workflows.sampling import record_check, sample_of
 from marketplace.workflows.see import see_money
@@ -59,7 +58,7 @@ def statement_page(statement_id: str) -> str:
 def check_sample(statement_id: str) -> Response:
     """Write down what the county found of one sampled visit."""
     form = request.form
-    try:
+    with say_refusal():
         record_check(
             session(),
             current_app.extensions["ports"],
@@ -70,9 +69,6 @@ def check_sample(statement_id: str) -> Response:
             outcome=form.get("outcome", ""),
             note=form.get("note", ""),
         )
-    except DomainError as error:
-        session().rollback()
-        flash(error_sentence(error), "stop")
     return redirect(url_for("money.statement_page", statement_id=statement_id))  # type: ignore[return-value]
 
 

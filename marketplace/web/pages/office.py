@@ -26,7 +26,7 @@ from marketplace.queries.trace import pick_fen
 from marketplace.web.auth import allow, current_actor
 from marketplace.web.formats import now, today_here
 from marketplace.web.map_shapes import district_names
-from marketplace.web.pages.frame import session
+from marketplace.web.pages.frame import say_refusal, session
 from marketplace.web.words import (
     CALL_REASONS,
     FACTS,
@@ -152,14 +152,10 @@ def preview() -> str:
 def release() -> Response:
     """Release what another person previewed."""
     month = request.form.get("month")
-    try:
+    with say_refusal():
         done = release_grants(
             session(), _ports(), current_actor(), run_id=request.form.get("run", "")
         )
-    except DomainError as error:
-        session().rollback()
-        flash(error_sentence(error), "stop")
-    else:
         flash(_("Released: %(num)s grants.", num=done.granted), "ok")
     return redirect(url_for("office.grants_page", month=month))  # type: ignore[return-value]
 
@@ -239,7 +235,7 @@ def change_page(change_id: str) -> str:
 @allow(Role.BUREAU)
 def decide_change(change_id: str) -> Response:
     """Release a change as the second person, or withdraw it."""
-    try:
+    with say_refusal():
         if request.form.get("act") == "release":
             wanted = ReleaseChange(change_id)
             release_change(session(), _ports(), current_actor(), key=_key(), request=wanted)
@@ -248,9 +244,6 @@ def decide_change(change_id: str) -> Response:
             dropped = WithdrawChange(change_id, request.form.get("reason", "").strip())
             withdraw_change(session(), _ports(), current_actor(), key=_key(), request=dropped)
             flash(_("Withdrawn. Nothing changes."), "ok")
-    except DomainError as error:
-        session().rollback()
-        flash(error_sentence(error), "stop")
     return redirect(url_for("office.change_page", change_id=change_id))  # type: ignore[return-value]
 
 
@@ -356,12 +349,9 @@ def decide_dispute() -> Response:
 
 
 def _done(step: Any, said: str) -> Response:
-    try:
+    with say_refusal():
         step()
         flash(said, "ok")
-    except DomainError as error:
-        session().rollback()
-        flash(error_sentence(error), "stop")
     return redirect(url_for("office.cases_page"))  # type: ignore[return-value]
 
 
@@ -423,7 +413,7 @@ def next_step(step: str) -> tuple[Role, str] | None:
 def close() -> Response:
     """Close a month: what matches stands on statements, the rest is held with its reason."""
     period = asked_period(Period.of(today_here()).previous())
-    try:
+    with say_refusal():
         closed = close_month(
             session(),
             _ports(),
@@ -433,9 +423,6 @@ def close() -> Response:
         )
         flash(_("Closed: %(lines)s lines on statements, %(held)s held.",
                 lines=sum(c.lines for c in closed), held=sum(c.held for c in closed)), "ok")  # fmt: skip
-    except DomainError as error:
-        session().rollback()
-        flash(error_sentence(error), "stop")
     return redirect(url_for("office.settlement_page", month=str(period)))  # type: ignore[return-value]
 
 
@@ -444,7 +431,7 @@ def close() -> Response:
 def sign() -> Response:
     """Sign a statement's next step; the last one pays the vendor."""
     form = request.form
-    try:
+    with say_refusal():
         signed = sign_statement(
             session(),
             _ports(),
@@ -453,9 +440,6 @@ def sign() -> Response:
             step=form.get("step", ""),
         )
         flash(str(STEP_WORDS[signed.step]), "ok")
-    except DomainError as error:
-        session().rollback()
-        flash(error_sentence(error), "stop")
     return redirect(url_for("office.settlement_page", month=form.get("month")))  # type: ignore[return-value]
 
 

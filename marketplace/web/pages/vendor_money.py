@@ -16,7 +16,7 @@ from marketplace.web.auth import allow, current_actor
 from marketplace.web.formats import today_here
 from marketplace.web.map_shapes import district_names
 from marketplace.web.pages.bureau import asked_day
-from marketplace.web.pages.frame import session
+from marketplace.web.pages.frame import say_refusal, session
 from marketplace.web.words import (
     HELD_REASONS,
     HELD_RULES,
@@ -68,7 +68,7 @@ def proof() -> Response:
         method=form.get("method", ""),
         note=form.get("note", "").strip()[:200],
     )
-    try:
+    with say_refusal(_said):
         add_proof(
             session(),
             current_app.extensions["ports"],
@@ -77,9 +77,6 @@ def proof() -> Response:
             request=asked,
         )
         flash(_("Added. Civil affairs sees it when it decides."), "ok")
-    except DomainError as refused:
-        session().rollback()
-        flash(_said(refused), "stop")
     return redirect(url_for(".money_page"))
 
 
@@ -94,7 +91,7 @@ def _said(refused: DomainError) -> str:
 def answer() -> Response:
     """Answer why an order that a closing left out should be paid."""
     form = request.form
-    try:
+    with say_refusal(_said):
         answer_held(
             session(),
             current_app.extensions["ports"],
@@ -104,9 +101,6 @@ def answer() -> Response:
             text=form.get("text", "").strip()[:500],
         )
         flash(_("Sent. The next closing looks at it again."), "ok")
-    except DomainError as refused:
-        session().rollback()
-        flash(_said(refused), "stop")
     return redirect(url_for(".money_page"))
 
 

@@ -18,7 +18,7 @@ from marketplace.queries import roster_week
 from marketplace.web.auth import allow, current_actor
 from marketplace.web.formats import now, today_here
 from marketplace.web.pages.board import read_seats
-from marketplace.web.pages.frame import session
+from marketplace.web.pages.frame import say_refusal, session
 from marketplace.web.words import LEAVE_REASONS, error_sentence, skill_word
 from marketplace.workflows.policy import Action, scope
 from marketplace.workflows.shifts import (
@@ -102,24 +102,20 @@ def save_week(caregiver_id: str) -> Response:
     """Write the shifts of the week's days that are still to come."""
     monday = _date(request.form.get("week", "")) or roster_week.monday_of(today_here())
     back = url_for(".person_page", caregiver_id=caregiver_id, week=monday.isoformat())
-    try:
-        asked = WeekRequest(caregiver_id, _days(monday))
+    with say_refusal(_said):
         done = write_week(
             session(),
             current_app.extensions["ports"],
             current_actor(),
             key=request.form.get("key", ""),
-            request=asked,
+            request=WeekRequest(caregiver_id, _days(monday)),
         )
-    except DomainError as refused:
-        session().rollback()
-        flash(_said(refused), "stop")
-        return redirect(back)
-    if done.changed:
-        flash(ngettext("%(num)s day changed.", "%(num)s days changed.", len(done.changed)), "ok")
-    else:
-        flash(_("Nothing was different."), "")
-    _say_freed(done.freed)
+        if done.changed:
+            days = ngettext("%(num)s day changed.", "%(num)s days changed.", len(done.changed))
+            flash(days, "ok")
+        else:
+            flash(_("Nothing was different."), "")
+        _say_freed(done.freed)
     return redirect(back)
 
 
@@ -200,7 +196,7 @@ def _minute(at: datetime) -> datetime:
 
 
 def _write(asked: LeaveRequest) -> None:
-    try:
+    with say_refusal(_said):
         done = write_leave(
             session(),
             current_app.extensions["ports"],
@@ -208,21 +204,17 @@ def _write(asked: LeaveRequest) -> None:
             key=request.form.get("key", ""),
             request=asked,
         )
-    except DomainError as refused:
-        session().rollback()
-        flash(_said(refused), "stop")
-        return
-    flash(_("The leave is written."), "ok")
-    if done.handed_over:
-        flash(
-            ngettext(
-                "%(num)s visit was handed over.",
-                "%(num)s visits were handed over.",
-                len(done.handed_over),
-            ),
-            "ok",
-        )
-    _say_freed(done.freed)
+        flash(_("The leave is written."), "ok")
+        if done.handed_over:
+            flash(
+                ngettext(
+                    "%(num)s visit was handed over.",
+                    "%(num)s visits were handed over.",
+                    len(done.handed_over),
+                ),
+                "ok",
+            )
+        _say_freed(done.freed)
 
 
 @bp.post("/vendor/leave/<leave_id>/end")
