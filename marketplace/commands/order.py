@@ -19,6 +19,7 @@ from marketplace.kernel.errors import DomainError
 from marketplace.kernel.ids import new_id
 from marketplace.workflows import accept, cancel, confirm, place, visit
 from marketplace.workflows.reach import home_code
+from marketplace.workflows.shown import Shown
 
 Day = click.DateTime(formats=["%Y-%m-%d"])
 
@@ -190,7 +191,7 @@ def _caregiver(caregiver_id: str) -> Actor:
     return Actor(f"cli/{caregiver_id}", Role.CAREGIVER, caregiver_id=caregiver_id)
 
 
-def _by_code(evidence_id: str, code: str) -> visit.Shown:
+def _by_code(evidence_id: str, code: str) -> Shown:
     ports = current_app.extensions["ports"]
     now: datetime = ports.clock.now().astimezone(UTC)
-    return visit.Shown(evidence_id=evidence_id, method="home_code", at_device=now, code=code)
+    return Shown(evidence_id=evidence_id, method="home_code", at_device=now, code=code)

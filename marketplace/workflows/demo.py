@@ -28,7 +28,8 @@ from marketplace.orders.states import State
 from marketplace.vouchers.models import Entitlement
 from marketplace.workflows.accept_many import AcceptManyRequest, accept_many
 from marketplace.workflows.grants import grant_period
-from marketplace.workflows.visit import CheckInRequest, CheckOutRequest, Shown, check_in, check_out
+from marketplace.workflows.shown import Shown
+from marketplace.workflows.visit import CheckInRequest, CheckOutRequest, check_in, check_out
 from vendors.models import Caregiver, JobOffer, Vendor
 
 PREPARER = Actor(user_id="demo-preparer", role=Role.BUREAU)

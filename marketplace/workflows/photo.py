@@ -20,12 +20,11 @@ from marketplace.orders import service as orders
 from marketplace.visits import service as visits
 from marketplace.visits.models import Evidence, Visit, VisitPhoto
 from marketplace.visits.rules import Method, photo_is_forbidden
-from marketplace.visits.service import NewEvidence
 from marketplace.workflows import policy, subjects
 from marketplace.workflows.policy import Action
 from marketplace.workflows.privacy import seen_file
+from marketplace.workflows.shown import Shown, new_evidence
 from marketplace.workflows.step import run_step
-from marketplace.workflows.visit import Shown
 
 MOST_BYTES = 300_000
 JPEG = b"\xff\xd8\xff"
@@ -110,20 +109,8 @@ def _add(
         "taken_at": (shown.taken_at or shown.at_device).astimezone(UTC).isoformat(),
         "sha256": request.jpeg,
     }
-    evidence = NewEvidence(
-        id=shown.evidence_id,
-        kind="photo",
-        method=Method.GPS_PHOTO.value,
-        at_device=shown.at_device,
-        received_at=at,
-        by_account=actor.user_id,
-        lat=shown.lat,
-        lng=shown.lng,
-        accuracy_m=shown.accuracy_m,
-        device_id=shown.device_id,
-        offline=shown.offline,
-        facts={k: v for k, v in facts.items() if v is not None},
-    )
+    shown = replace(shown, method=Method.GPS_PHOTO.value)
+    evidence = new_evidence("photo", shown, actor, at, facts)
     if visits.add_evidence(session, visit.id, evidence):
         sealed = ports.vault.seal(base64.b64encode(picture).decode())
         session.execute(insert(VisitPhoto).values(evidence_id=evidence.id, sealed=sealed))

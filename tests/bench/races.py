@@ -26,13 +26,8 @@ from marketplace.workflows.accept import AnswerRequest, accept_offer
 from marketplace.workflows.cancel import CancelRequest, cancel
 from marketplace.workflows.grants import preview_grants, release_grants
 from marketplace.workflows.settle import close_month
-from marketplace.workflows.visit import (
-    CheckInRequest,
-    CheckOutRequest,
-    Shown,
-    check_in,
-    check_out,
-)
+from marketplace.workflows.shown import Shown
+from marketplace.workflows.visit import CheckInRequest, CheckOutRequest, check_in, check_out
 from tests.builders import (
     NOVEMBER,
     NOW,

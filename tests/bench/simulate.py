@@ -47,9 +47,11 @@ from marketplace.workflows.accept import AnswerRequest, accept_offer, decline_of
 from marketplace.workflows.grants import preview_grants, release_grants
 from marketplace.workflows.lapse import lapse
 from marketplace.workflows.ledger import seal_ledger, verify_ledger
+from marketplace.workflows.no_access import NoAccessRequest, report_no_access
 from marketplace.workflows.place import OrderRequest, place_order
 from marketplace.workflows.reverse import ReverseRequest, reverse
 from marketplace.workflows.settle import close_month
+from marketplace.workflows.shown import Shown
 from tests.bench.server import database, engine_of
 from tests.bench.shadow import Shadow
 from tests.builders import (
@@ -236,8 +238,8 @@ class World:
             )
             self._do(number, substitute.substitute, _vendor(row.vendor_id), request=request)
 
-    def _shown(self, number: int, at: Any) -> visit.Shown:
-        return visit.Shown(
+    def _shown(self, number: int, at: Any) -> Shown:
+        return Shown(
             evidence_id=f"{self.count}-{number}",
             method="gps_photo",
             at_device=at,
@@ -286,12 +288,12 @@ class World:
         crew = self._crew(row) if row else None
         if row and crew:
             self.clock.at = max(self.clock.at, crew[1] + timedelta(minutes=11))
-            request = visit.NoAccessRequest(
+            request = NoAccessRequest(
                 work_order_id=row.id,
                 visit_id=f"X-{row.id}"[:40],
                 shown=self._shown(number, self.clock.at),
             )
-            self._do(number, visit.report_no_access, crew[0], request=request)
+            self._do(number, report_no_access, crew[0], request=request)
 
     def redeem(self, number: int) -> None:
         """The elder confirms by telephone: the hold is captured."""

@@ -20,10 +20,11 @@ from marketplace.workflows.accept import AnswerRequest, accept_offer
 from marketplace.workflows.load.run import apply, preview
 from marketplace.workflows.offer import OfferRequest, offer_to
 from marketplace.workflows.recur import generate
+from marketplace.workflows.shown import Shown
 from marketplace.workflows.substitute import SubstituteRequest, substitute
 from marketplace.workflows.suspend import SuspendRequest, reinstate_vendor, suspend_vendor
 from marketplace.workflows.upkeep import upkeep
-from marketplace.workflows.visit import CheckInRequest, CheckOutRequest, Shown, check_in, check_out
+from marketplace.workflows.visit import CheckInRequest, CheckOutRequest, check_in, check_out
 from tests import files
 from tests.workflows import world
 from tests.workflows.world import (

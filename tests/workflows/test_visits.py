@@ -31,19 +31,12 @@ from marketplace.workflows.confirm import (
     dispute,
     resolve,
 )
+from marketplace.workflows.interrupt import InterruptRequest, interrupt
+from marketplace.workflows.no_access import NoAccessRequest, report_no_access
+from marketplace.workflows.shown import Shown
 from marketplace.workflows.substitute import SubstituteRequest, substitute
 from marketplace.workflows.upkeep import upkeep
-from marketplace.workflows.visit import (
-    CheckInRequest,
-    CheckOutRequest,
-    InterruptRequest,
-    NoAccessRequest,
-    Shown,
-    check_in,
-    check_out,
-    interrupt,
-    report_no_access,
-)
+from marketplace.workflows.visit import CheckInRequest, CheckOutRequest, check_in, check_out
 from tests.workflows import world
 from tests.workflows.world import (
     C1,

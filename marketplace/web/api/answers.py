@@ -20,6 +20,7 @@ from marketplace.workflows import (
     cards,
     confirm,
     holdback,
+    no_access,
     offer,
     own_money,
     place,
@@ -151,7 +152,7 @@ class VisitOut(RootModel[visit.VisitState]):
     """A visit after the step."""
 
 
-class NoAccessOut(RootModel[visit.NoAccess]):
+class NoAccessOut(RootModel[no_access.NoAccess]):
     """What a closed door did."""
 
 

@@ -37,11 +37,11 @@ from marketplace.web.api.types import (
     Workers,
 )
 from marketplace.workflows.accept import DECLINE_REASONS
+from marketplace.workflows.interrupt import INTERRUPT_REASONS
 from marketplace.workflows.privacy import PURPOSES
 from marketplace.workflows.redeem import SIGNED_BY
 from marketplace.workflows.reverse import REASONS as REVERSE_REASONS
 from marketplace.workflows.statements import STEPS
-from marketplace.workflows.visit import INTERRUPT_REASONS
 
 
 class SignIn(Body):

@@ -10,13 +10,16 @@ from marketplace.web.api import answers as out
 from marketplace.web.api import bodies
 from marketplace.web.api.frame import for_action, write
 from marketplace.workflows import confirm, visit
+from marketplace.workflows.interrupt import InterruptRequest, interrupt
+from marketplace.workflows.no_access import NoAccessRequest, report_no_access
 from marketplace.workflows.policy import Action
+from marketplace.workflows.shown import Shown
 
 bp = APIBlueprint("api_visits", __name__, url_prefix="/api/v1", tag="Visits")
 
 
-def _shown(evidence: bodies.Evidence) -> visit.Shown:
-    return visit.Shown(**{**evidence.model_dump(), "method": evidence.method.value})
+def _shown(evidence: bodies.Evidence) -> Shown:
+    return Shown(**{**evidence.model_dump(), "method": evidence.method.value})
 
 
 @bp.post("/work-orders/<string:work_order_id>/check-in")
@@ -48,26 +51,26 @@ def check_out(visit_id: str, json_data: bodies.CheckOut) -> Any:
 @bp.input(bodies.Interrupt)
 @bp.output(out.VisitOut)
 @for_action(Action.INTERRUPT)
-def interrupt(visit_id: str, json_data: bodies.Interrupt) -> Any:
+def interrupt_visit(visit_id: str, json_data: bodies.Interrupt) -> Any:
     """Break a visit off; a person decides what is due."""
-    asked = visit.InterruptRequest(
+    asked = InterruptRequest(
         visit_id=visit_id, reason=json_data.reason, shown=_shown(json_data.shown)
     )
-    return write(visit.interrupt, asked)
+    return write(interrupt, asked)
 
 
 @bp.post("/work-orders/<string:work_order_id>/no-access")
 @bp.input(bodies.NoAccess)
 @bp.output(out.NoAccessOut)
 @for_action(Action.REPORT_NO_ACCESS)
-def report_no_access(work_order_id: str, json_data: bodies.NoAccess) -> Any:
+def end_at_shut_door(work_order_id: str, json_data: bodies.NoAccess) -> Any:
     """Report that nobody opened; the second time in a row somebody looks after the elder."""
-    asked = visit.NoAccessRequest(
+    asked = NoAccessRequest(
         work_order_id=work_order_id,
         visit_id=json_data.visit_id,
         shown=_shown(json_data.shown),
     )
-    return write(visit.report_no_access, asked)
+    return write(report_no_access, asked)
 
 
 @bp.post("/work-orders/<string:work_order_id>/confirm")

@@ -21,13 +21,14 @@ from marketplace.web.assets import STATIC
 from marketplace.web.auth import allow, current_actor, public
 from marketplace.web.errors import problem_of
 from marketplace.web.formats import now, today_here
-from marketplace.web.pages.frame import session
-from marketplace.web.words import CATEGORY_ICONS, TASKS, WITHDRAW_WORDS, error_sentence, rule_word
-from marketplace.workflows import visit as visits
+from marketplace.web.pages.frame import say_refusal, session
+from marketplace.web.words import CATEGORY_ICONS, TASKS, WITHDRAW_WORDS, rule_word
 from marketplace.workflows.mistake import ASK_WITHIN, MistakeRequest, report_mistake
+from marketplace.workflows.no_access import NoAccessRequest, report_no_access
 from marketplace.workflows.photo import PhotoRequest, add_photo, open_photo
 from marketplace.workflows.repair import WithdrawRequest, withdraw
-from marketplace.workflows.visit import CheckInRequest, CheckOutRequest, NoAccessRequest, Shown
+from marketplace.workflows.shown import Shown
+from marketplace.workflows.visit import CheckInRequest, CheckOutRequest, check_in, check_out
 
 bp = APIBlueprint("caregiver", __name__, enable_openapi=False)
 
@@ -87,7 +88,7 @@ def next_page() -> str:
 def cannot() -> Response:
     """Give the next visit back with a reason; somebody else is found."""
     form = request.form
-    try:
+    with say_refusal():
         done = withdraw(
             session(),
             current_app.extensions["ports"],
@@ -95,10 +96,6 @@ def cannot() -> Response:
             key=form.get("key", ""),
             request=WithdrawRequest(form.get("visit", ""), form.get("reason", "")),
         )
-    except DomainError as error:
-        session().rollback()
-        flash(error_sentence(error), "stop")
-    else:
         if done.caregiver_id:
             flash(_("Noted. Somebody else goes; you need not ring."), "ok")
         else:
@@ -156,7 +153,7 @@ def mistake() -> Response:
         says_out_at=instant_of(on, ends + (86_400 if overnight else 0)),
         reason=form.get("reason", ""),
     )
-    try:
+    with say_refusal():
         report_mistake(
             session(),
             current_app.extensions["ports"],
@@ -165,9 +162,6 @@ def mistake() -> Response:
             request=wanted,
         )
         flash(_("Sent. The street office decides; what was recorded stays beside it."), "ok")
-    except DomainError as error:
-        session().rollback()
-        flash(error_sentence(error), "stop")
     return redirect(url_for("caregiver.hours_page"))  # type: ignore[return-value]
 
 
@@ -219,12 +213,9 @@ def _send_form() -> Response:
         )
     except ValidationError as exc:
         raise BadInput(field="code", value=None, expected=str(exc.errors()[0]["msg"])) from exc
-    try:
+    with say_refusal():
         _take(item)
         flash(_("Noted."), "ok")
-    except DomainError as error:
-        session().rollback()
-        flash(error_sentence(error), "stop")
     return redirect(url_for("caregiver.next_page"))  # type: ignore[return-value]
 
 
@@ -246,7 +237,7 @@ def _take(item: Sent) -> None:
     step: Any
     asked: Any
     if item.kind == "check_in":
-        step = visits.check_in
+        step = check_in
         asked = CheckInRequest(
             work_order_id=item.work_order_id, visit_id=item.visit_id, shown=shown
         )
@@ -259,9 +250,9 @@ def _take(item: Sent) -> None:
             jpeg=item.photo or "",
         )
     elif item.kind == "check_out":
-        step, asked = visits.check_out, CheckOutRequest(visit_id=item.visit_id, shown=shown)
+        step, asked = check_out, CheckOutRequest(visit_id=item.visit_id, shown=shown)
     else:
-        step = visits.report_no_access
+        step = report_no_access
         asked = NoAccessRequest(
             work_order_id=item.work_order_id, visit_id=item.visit_id, shown=shown
         )
