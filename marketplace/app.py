@@ -13,7 +13,7 @@ from marketplace.adapters.crosscheck import FileCrossChecks
 from marketplace.adapters.feed import LocalFeed, RedisFeed
 from marketplace.adapters.geocoder import build_geocoder
 from marketplace.adapters.national_voucher import FileVoucherSystem
-from marketplace.adapters.null import OutboxNotifier
+from marketplace.adapters.null import BareWording, OutboxNotifier
 from marketplace.adapters.payments import FilePayments
 from marketplace.adapters.pdf import WeasyPrinter
 from marketplace.config import Settings
@@ -21,20 +21,24 @@ from marketplace.kernel import log
 from marketplace.kernel.clock import Clock, SystemClock
 from marketplace.kernel.crypto import Vault
 from marketplace.kernel.db import Base, prepare_engine
-from marketplace.kernel.ports import Ports
+from marketplace.kernel.ports import Ports, Wording
 from marketplace.tables import TABLES
+from marketplace.web.messages import ChineseWording
 
 db = SQLAlchemy(model_class=Base)
 migrate = Migrate()
 
 
-def build_ports(settings: Settings, clock: Clock | None = None) -> Ports:
-    """Return the adapters that the settings ask for."""
+def build_ports(
+    settings: Settings, clock: Clock | None = None, *, wording: Wording | None = None
+) -> Ports:
+    """Return the adapters that the settings ask for; ``wording`` is the pages', where there are any."""
     return Ports(
         clock=clock or SystemClock(),
         vault=Vault({"k1": settings.secret("data_key").encode()}),
         notifier=OutboxNotifier(),
         geocoder=build_geocoder(settings),
+        wording=wording or BareWording(),
         live=RedisFeed(settings.redis_url) if settings.redis_url else LocalFeed(),
         outside={"NV": FileVoucherSystem(settings.instance / "national_voucher.sqlite3")},
         printer=WeasyPrinter(),
@@ -70,7 +74,7 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None) 
     with app.app_context():
         prepare_engine(db.engine)
     app.extensions["settings"] = settings
-    app.extensions["ports"] = build_ports(settings, clock)
+    app.extensions["ports"] = build_ports(settings, clock, wording=ChineseWording(app))
     web.register(app, db)
     commands.register(app)
     return app

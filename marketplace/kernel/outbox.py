@@ -12,6 +12,44 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from marketplace.kernel.db import ID, Base, Instant
 from marketplace.kernel.ids import new_id
 
+FOR_PEOPLE = frozenset(
+    {
+        "card_refused",
+        "complaint",
+        "family_linked",
+        "grant.approved",
+        "grant.refused",
+        "helper_changed",
+        "holdback.released",
+        "money.requoted",
+        "money.reversed",
+        "needs_help",
+        "no_access",
+        "nobody_accepts",
+        "nobody_goes",
+        "offer_made",
+        "please_confirm",
+        "statement.issued",
+        "statement.released",
+        "stop_added",
+        "stop_taken_over",
+        "vendor_changes",
+        "vendor_reinstated",
+        "vendor_suspended",
+        "visit_cancelled",
+        "visit_flagged",
+        "visit_interrupted",
+        "visit_not_moved",
+        "visit_not_verified",
+        "visit_repaired",
+        "welfare_check",
+    }
+)
+"""What is said to people. Each has its sentence in the pages' words; a house test compares them."""
+
+FOR_SYSTEMS = frozenset({"outside.hold", "outside.capture", "outside.release", "outside.refund"})
+"""What is told to another authority's system, which reads the values and no sentence."""
+
 
 class OutboxMessage(Base):
     """A message to be delivered once. ``dedup_key`` makes a second posting of the same one harmless.
@@ -24,6 +62,7 @@ class OutboxMessage(Base):
     __table_args__ = (
         UniqueConstraint("dedup_key"),
         Index("ix_outbox_message_due", "delivered_at", "due_at"),
+        Index("ix_outbox_message_recipient", "recipient_kind", "recipient_id", "due_at"),
     )
 
     id: Mapped[str] = mapped_column(ID, primary_key=True, default=new_id)
@@ -50,7 +89,15 @@ def post(
     about: str,
     **values: Any,
 ) -> None:
-    """Post one message about ``about`` (an id): one per recipient, template and channel, ever."""
+    """Post one message about ``about`` (an id): one per recipient, template and channel, ever.
+
+    ``day`` among the values is the date of the visit that it is about, as text; ``why`` and ``reason``
+    are codes. Raises ``ValueError`` for a template that nobody put into words.
+    """
+    if template not in FOR_PEOPLE | FOR_SYSTEMS:
+        raise ValueError(
+            f"no such message: {template}; name it in FOR_PEOPLE and give it a sentence"
+        )
     engine = session.get_bind().dialect.name
     insert = postgresql.insert if engine == "postgresql" else sqlite.insert
     message = insert(OutboxMessage).values(

@@ -18,6 +18,12 @@ class Notifier(Protocol):
     def send(self, *, channel: str, to: str, text: str, message_id: str) -> None: ...
 
 
+class Wording(Protocol):
+    """Puts a message into words for those who get it without a screen: in Chinese."""
+
+    def text(self, template: str, values: Mapping[str, Any]) -> str: ...
+
+
 class DeliveryFailed(Exception):
     """The gateway did not take the message; it stays in the outbox."""
 
@@ -199,6 +205,7 @@ class Ports:
     notifier: Notifier
     geocoder: Geocoder
     live: LiveFeed
+    wording: Wording
     outside: Mapping[str, OutsidePayer] = field(default_factory=dict)
     printer: Printer | None = None
     payments: PaymentProvider | None = None

@@ -144,6 +144,7 @@ def call_off(
             recipient_id=row.vendor_id,
             template="visit_cancelled",
             about=row.id,
+            day=row.visit_on.isoformat(),
             work_order_id=row.id,
         )
     return Cancelled(row.id, moved.state, released.fee_fen, released.released_fen)

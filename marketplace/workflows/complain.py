@@ -87,6 +87,7 @@ def _complain(
                 recipient_id=row.vendor_id,
                 template="complaint",
                 about=f"{row.id}/{key}"[:60],
+                day=row.visit_on.isoformat(),
                 work_order_id=row.id,
                 category=request.category,
             )

@@ -405,6 +405,7 @@ def _flag(
             recipient_id="bureau",
             template="visit_flagged",
             about=f"{row.id}/{kind}",
+            day=row.visit_on.isoformat(),
             work_order_id=row.id,
             why=kind,
         )

@@ -81,6 +81,7 @@ def _interrupt(
         recipient_id="hotline",
         template="visit_interrupted",
         about=row.id,
+        day=row.visit_on.isoformat(),
         work_order_id=row.id,
         reason=request.reason,
     )

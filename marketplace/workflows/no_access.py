@@ -115,6 +115,7 @@ def _no_access(
             recipient_id="hotline",
             template=template,
             about=row.id,
+            day=row.visit_on.isoformat(),
             elder_id=row.elder_id,
             work_order_id=row.id,
         )

@@ -125,7 +125,7 @@ def make_offers(
         )
         new.append(NewOffer(row.id, vendor_id, deadline, round=rounds.get(row.id, 0) + 1))
     ids = offers.make(session, new, at=at)
-    for offer_id, offer in zip(ids, new, strict=True):
+    for offer_id, offer, (row, _) in zip(ids, new, asked, strict=True):
         outbox.post(
             session,
             due_at=at,
@@ -134,6 +134,7 @@ def make_offers(
             recipient_id=offer.vendor_id,
             template="offer_made",
             about=offer_id,
+            day=row.visit_on.isoformat(),
             work_order_id=offer.work_order_id,
         )
     return ids
@@ -195,6 +196,7 @@ def offer_next(
             recipient_id="hotline",
             template="nobody_accepts",
             about=f"{row.id}/{len(asked)}",
+            day=row.visit_on.isoformat(),
             work_order_id=row.id,
         )
         return None

@@ -176,6 +176,7 @@ def _split_anew(
             recipient_id=done.elder_id,
             template="money.requoted",
             about=hold_id,
+            day=row.use_on.isoformat(),
             work_order_id=done.work_order_id,
             own_before_fen=done.own_before_fen,
             own_after_fen=done.own_after_fen,

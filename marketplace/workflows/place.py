@@ -356,6 +356,7 @@ def _tell(session: Session, made: list[Made], request: OrderRequest, at: datetim
                 recipient_id=request.vendor_id,
                 template="offer_made",
                 about=m.work_order_id,
+                day=m.on.isoformat(),
                 work_order_id=m.work_order_id,
             )
 

@@ -340,6 +340,7 @@ def _ask_a_person(session: Session, row: Row[Any], why: str, at: datetime) -> No
         recipient_id="street",
         template="visit_not_verified",
         about=row.id,
+        day=row.visit_on.isoformat(),
         work_order_id=row.id,
         why=why,
     )

@@ -167,6 +167,7 @@ def _tell(
             recipient_id=who,
             template=template,
             about=f"{row.id}/{at.isoformat()}",
+            day=row.visit_on.isoformat(),
             work_order_id=row.id,
         )
 
@@ -234,6 +235,7 @@ def _withdraw(session: Session, actor: Actor, request: WithdrawRequest, at: date
                 recipient_id=who,
                 template="nobody_goes",
                 about=f"{row.id}/{at.isoformat()}",
+                day=row.visit_on.isoformat(),
                 work_order_id=row.id,
             )
     audit.record(

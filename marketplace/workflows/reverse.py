@@ -84,6 +84,7 @@ def _reverse(session: Session, actor: Actor, request: ReverseRequest, at: dateti
             recipient_id=recipient,
             template="money.reversed",
             about=row.id,
+            day=row.visit_on.isoformat(),
             fen=receipt.reversed_fen,
         )
     audit.record(

@@ -341,6 +341,7 @@ def _tell(
             recipient_id=elder_id,
             template="vendor_changes",
             about=suspension.id,
+            num=len(told),
             visits=[m.work_order_id for m in told],
             not_moved=[m.work_order_id for m in told if m.outcome == "stuck"],
         )
@@ -357,6 +358,7 @@ def _tell_hotline(
         recipient_id="hotline",
         template="visit_not_moved",
         about=f"{row.id}/{suspension.id}",
+        day=row.visit_on.isoformat(),
         work_order_id=row.id,
         why=why,
     )

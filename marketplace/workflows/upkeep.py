@@ -335,7 +335,7 @@ def _send(ports: Ports, message: dict[str, Any]) -> None:
     ports.notifier.send(
         channel=message["channel"],
         to=f"{message['recipient_kind']}/{message['recipient_id']}",
-        text=message["template"],
+        text=ports.wording.text(message["template"], message["values"]),
         message_id=message["id"],
     )
 

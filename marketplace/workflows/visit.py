@@ -238,6 +238,7 @@ def close(session: Session, row: Row[Any], *, at: datetime, actor: Actor) -> Non
         recipient_id=row.elder_id,
         template="please_confirm",
         about=row.id,
+        day=row.visit_on.isoformat(),
         work_order_id=row.id,
     )
 

@@ -15,6 +15,7 @@ from marketplace.web.pages import (
     frame,
     hotline,
     live,
+    messages,
     money,
     office,
     ordering,
@@ -40,6 +41,7 @@ _DESKS = (
     bureau,
     office,
     money,
+    messages,
     live,
 )
 

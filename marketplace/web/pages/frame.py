@@ -45,6 +45,7 @@ _CASES = ("office.cases_page", _l("Cases"))
 _GRANTS = ("office.grants_page", _l("Grants"))
 _PROGRAMMES = ("office.programmes_page", _l("Programmes"))
 _SETTLEMENT = ("office.settlement_page", _l("Settlement"))
+_MESSAGES = ("messages.page", _l("Messages"))
 _FAIRNESS = ("office.fairness_page", _l("Fairness"))
 
 NAV: dict[Role, list[tuple[str, Any]]] = {
@@ -58,8 +59,9 @@ NAV: dict[Role, list[tuple[str, Any]]] = {
         _SETTLEMENT,
         _FAIRNESS,
         _MONEY,
+        _MESSAGES,
     ],
-    Role.STREET: [_TODAY, _BOARD, _PLAN, _CASES, _SETTLEMENT, _FAIRNESS],
+    Role.STREET: [_TODAY, _BOARD, _PLAN, _CASES, _SETTLEMENT, _FAIRNESS, _MESSAGES],
     Role.AUDITOR: [_MONEY, _SETTLEMENT, _PROGRAMMES, _FAIRNESS, _TODAY, _BOARD, _PLAN],
     Role.VENDOR: [
         ("vendor.today_page", _l("Today")),
@@ -67,8 +69,9 @@ NAV: dict[Role, list[tuple[str, Any]]] = {
         ("vendor_people.people_page", _l("People and shifts")),
         ("vendor_money.money_page", _l("Money")),
         ("vendor_money.fair_page", _l("Fair share")),
+        _MESSAGES,
     ],
-    Role.HOTLINE: [("hotline.console", _l("Console")), _SERVICES, _PLAN],
+    Role.HOTLINE: [("hotline.console", _l("Console")), _SERVICES, _PLAN, _MESSAGES],
     Role.COMMUNITY: [_SERVICES],
 }
 """Endpoint and word of each entry of a role's main navigation."""

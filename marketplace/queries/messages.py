@@ -1,0 +1,51 @@
+"""What was said to somebody lately, newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import and_, or_, select
+from sqlalchemy.orm import Session
+
+from marketplace.kernel.outbox import FOR_PEOPLE, OutboxMessage
+
+KEPT = timedelta(days=30)
+"""How far back messages are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message: when it was said, its template and values, and the visit that it is about."""
+
+    at: datetime
+    template: str
+    values: dict[str, Any]
+    work_order_id: str | None
+
+
+def said_to(
+    session: Session, readers: Iterable[tuple[str, str]], *, at: datetime, limit: int = 100
+) -> list[Message]:
+    """Return what was said to these readers (kind, id) in the last thirty days: one statement."""
+    m = OutboxMessage
+    to = [and_(m.recipient_kind == kind, m.recipient_id == who) for kind, who in readers]
+    if not to:
+        return []
+    rows = session.execute(
+        select(m.due_at, m.delivered_at, m.template, m["values"])
+        .where(or_(*to), m.template.in_(FOR_PEOPLE), m.due_at > at - KEPT)
+        .order_by(m.due_at.desc(), m.id)
+        .limit(limit)
+    )
+    return [
+        Message(
+            at=row.delivered_at or row.due_at,
+            template=row.template,
+            values=row.values,
+            work_order_id=row.values.get("work_order_id"),
+        )
+        for row in rows
+    ]
