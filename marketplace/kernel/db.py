@@ -13,6 +13,8 @@ from typing import Any
 
 from sqlalchemy import DateTime, Engine, MetaData, String, TypeDecorator, event
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session
 
 ID = String(40)
@@ -51,6 +53,26 @@ class Instant(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+_PG_AWAY = ("08", "53", "57P")
+"""SQLSTATE classes: connection lost, no resources, shutting down or starting up."""
+
+_SQLITE_AWAY = ("SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_BUSY", "SQLITE_FULL")
+
+
+def is_away(error: SQLAlchemyError) -> bool:
+    """Return whether the database cannot answer, apart from what it was asked."""
+    if isinstance(error, PoolTimeout):
+        return True
+    if not isinstance(error, OperationalError | InterfaceError):
+        return isinstance(error, DBAPIError) and error.connection_invalidated
+    name = getattr(error.orig, "sqlite_errorname", None)
+    if name is not None:
+        return str(name).startswith(_SQLITE_AWAY)
+    state = getattr(error.orig, "sqlstate", None)
+    # A server that was never reached gives no state.
+    return state is None or str(state).startswith(_PG_AWAY) or error.connection_invalidated
 
 
 class TransactionOpen(RuntimeError):

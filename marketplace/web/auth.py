@@ -24,6 +24,7 @@ from flask_security.forms import Form, LoginForm, NextFormMixin, PasswordFormMix
 from flask_security.utils import get_request_attr, logout_user
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf.csrf import CSRFProtect
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
 from wtforms import StringField
 from wtforms.validators import DataRequired
@@ -91,6 +92,18 @@ def access_of(app: APIFlask, endpoint: str) -> frozenset[Role] | None:
     if endpoint in _LIBRARY_ROUTES:
         return _LIBRARY_ROUTES[endpoint]
     return getattr(app.view_functions[endpoint], "access", None)
+
+
+class Accounts(SQLAlchemyUserDatastore):
+    """Finds accounts; what the database failed with is kept, since the library takes it for a stranger."""
+
+    def find_user(self, *args: Any, **kwargs: Any) -> Any:
+        """Return an account or nothing; raises what the database raises, and remembers it."""
+        try:
+            return super().find_user(*args, **kwargs)
+        except SQLAlchemyError as error:
+            g.database_away = error
+            raise
 
 
 class SignInForm(LoginForm):
@@ -166,7 +179,7 @@ def register(app: APIFlask, db: SQLAlchemy, settings: Settings) -> None:
     )
     csrf.init_app(app)
     limiter = Limiter(get_remote_address, app=app, in_memory_fallback_enabled=True)
-    datastore = SQLAlchemyUserDatastore(db, Account, RoleRow)
+    datastore = Accounts(db, Account, RoleRow)
     app.extensions["accounts"] = datastore
     Security(app, datastore, login_form=SignInForm)
     for endpoint in ("security.login", "security.two_factor_token_validation"):
@@ -232,6 +245,8 @@ def _guard() -> Response | None:
         raise UndeclaredRoute(request.endpoint)
     if current_user.is_authenticated:
         _end_stale_session()
+    elif "database_away" in g:
+        raise g.database_away
     if roles and not current_user.is_authenticated:
         return _ask_to_sign_in()
     if request.method not in _SAFE and not by_token():

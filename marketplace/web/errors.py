@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from apiflask import APIFlask
-from flask import Response, current_app, jsonify, make_response, render_template, request
+from flask import Response, current_app, g, jsonify, make_response, render_template, request
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
+from marketplace.kernel.db import is_away
 from marketplace.kernel.errors import DomainError
 from marketplace.kernel.log import get_logger
 from marketplace.web.words import error_sentence
@@ -87,6 +89,7 @@ def register(app: APIFlask) -> None:
     app.register_error_handler(DomainError, _refused)
     app.register_error_handler(CSRFError, _forged)
     app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(SQLAlchemyError, _database)
     app.register_error_handler(Exception, _fault)
     if hasattr(app, "error_processor"):
         app.error_processor(_api_error)
@@ -151,6 +154,24 @@ def _first_field(facts: dict[str, Any] | None) -> str | None:
         if isinstance(place, dict):
             return next((str(name) for name in place), None)
     return None
+
+
+def _database(error: SQLAlchemyError) -> Response:
+    """Say that the database is away, and what to do; any other fault of it is a fault of ours."""
+    if not is_away(error):
+        return _fault(error)
+    # Who is asking is read from the same database: the page must not ask again.
+    g.database_away = error
+    _log.error("database_away", endpoint=request.endpoint, kind=type(error).__name__)
+    response = answer(
+        Problem(
+            status=503,
+            code="database_away",
+            detail=_("We cannot answer right now. Try again in a minute; nothing is done twice."),
+        )
+    )
+    response.headers["Retry-After"] = "30"
+    return response
 
 
 def _fault(error: Exception) -> Response:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from apiflask import APIFlask
-from flask import current_app, flash, request, url_for
+from flask import current_app, flash, g, request, url_for
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
@@ -162,7 +162,7 @@ def home_of(role: Role) -> str:
 
 def signed_in_role() -> Role | None:
     """Return the role of who is signed in."""
-    if not current_user.is_authenticated:
+    if "database_away" in g or not current_user.is_authenticated:
         return None
     names = {row.name for row in current_user.roles}
     return next((r for r in Role if r.value in names), None)
