@@ -33,6 +33,7 @@ from marketplace.vouchers.receipts import (
 from marketplace.vouchers.split import Share, trimmed
 from marketplace.vouchers.splits import (
     Held,
+    Split,
     due_vendor,
     held_of,
     move_split,
@@ -62,7 +63,7 @@ def capture(
     if split_row is None:
         return _captured_before(session, work_order_id, visit_id)
     _refuse_late(split_row, at, decided_late)
-    held = held_of(session, [work_order_id])[work_order_id]
+    held = held_of(session, [work_order_id], vendor_id=vendor_id)[work_order_id]
     if not decided_late:
         _refuse_undelivered(session, split_row, held)
     planned = _plan(split_row, held, visit_id, vendor_id, minutes_delivered, at)
@@ -132,7 +133,7 @@ class _Planned:
 
 
 def _plan(
-    split_row: PriceSplit,
+    split_row: Split,
     held: Sequence[Held],
     visit_id: str,
     vendor_id: str,
@@ -153,7 +154,7 @@ def _plan(
     accounts: list[Account] = []
     for h, (fen, minutes) in zip(held, due, strict=True):
         account = due_vendor(vendor_id, h.share.programme_code)
-        if fen:
+        if fen and not h.is_due_open:
             accounts.append(account)
         entries.append(_resolve(h.fen, split_row.period, visit_id, fen, account.id, terms, h))
         if h.minutes:
@@ -165,10 +166,13 @@ def _plan(
     return _Planned(redemption | {"at": at}, accounts, entries, receipt)
 
 
+_REDEEM = insert(Redemption.__table__)  # type: ignore[arg-type]
+
+
 def _write(session: Session, planned: Sequence[_Planned], at: datetime) -> None:
     if not planned:
         return
-    session.execute(insert(Redemption), [p.redemption for p in planned])
+    session.connection().execute(_REDEEM, [p.redemption for p in planned])
     open_accounts(session, [a for p in planned for a in p.accounts])
     entries = [e for p in planned for e in p.entries]
     post(session, entries, at=at)
@@ -176,16 +180,16 @@ def _write(session: Session, planned: Sequence[_Planned], at: datetime) -> None:
         tell_outside(session, e, "capture" if e.kind == "post" else "release", at)
 
 
-def _last_day(split_row: PriceSplit) -> date:
+def _last_day(split_row: Split) -> date:
     grace = programmes.settings_on(split_row.use_on).capture_grace_days
     return Period.parse(split_row.period).last + timedelta(days=grace)
 
 
-def _is_late(split_row: PriceSplit, at: datetime) -> bool:
+def _is_late(split_row: Split, at: datetime) -> bool:
     return local(at).date() > _last_day(split_row)
 
 
-def _refuse_late(split_row: PriceSplit, at: datetime, decided_late: bool) -> None:
+def _refuse_late(split_row: Split, at: datetime, decided_late: bool) -> None:
     if _is_late(split_row, at) and not decided_late:
         raise CaptureTooLate(period=split_row.period, last_day=_last_day(split_row).isoformat())
 
@@ -194,7 +198,7 @@ PACKAGE_UNIT = "月"
 """What a month's package is billed in; only such services are asked for the month's other visits."""
 
 
-def _refuse_undelivered(session: Session, split_row: PriceSplit, held: Sequence[Held]) -> None:
+def _refuse_undelivered(session: Session, split_row: Split, held: Sequence[Held]) -> None:
     """Raise ``PackageNotDelivered`` where a payer asks for visits of the month that are not there.
 
     What counts is redeemed in the month, the package itself left out. Source: the programme's
@@ -220,7 +224,7 @@ def _refuse_undelivered(session: Session, split_row: PriceSplit, held: Sequence[
             )
 
 
-def _is_undelivered(session: Session, split_row: PriceSplit) -> bool:
+def _is_undelivered(session: Session, split_row: Split) -> bool:
     if split_row.sold.get("unit") != PACKAGE_UNIT:
         return False
     held = held_of(session, [split_row.work_order_id])[split_row.work_order_id]
@@ -231,7 +235,7 @@ def _is_undelivered(session: Session, split_row: PriceSplit) -> bool:
     return False
 
 
-def _delivered(session: Session, split_row: PriceSplit) -> tuple[int, int]:
+def _delivered(session: Session, split_row: Split) -> tuple[int, int]:
     """Return the visits and minutes redeemed for an elder in a month, besides one work order."""
     visits, minutes = session.execute(
         select(
@@ -250,7 +254,7 @@ def _delivered(session: Session, split_row: PriceSplit) -> tuple[int, int]:
 
 
 def _trim(
-    split_row: PriceSplit, held: Sequence[Held], minutes_delivered: int | None
+    split_row: Split, held: Sequence[Held], minutes_delivered: int | None
 ) -> list[tuple[int, int]]:
     """Return fen and minutes to capture of each held share, in the same order."""
     if minutes_delivered is None or minutes_delivered >= split_row.minutes:

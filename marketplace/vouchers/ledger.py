@@ -141,19 +141,16 @@ def open_accounts(session: Session, accounts: Iterable[Account]) -> set[str]:
     rows = {a.id: a for a in accounts}
     if not rows:
         return set()
-    dialect = session.get_bind().dialect.name
-    into = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    opened: set[str] = set()
+    session.flush()
+    connection = session.connection()
     ordered = [_row(rows[i]) for i in sorted(rows)]
-    for start in range(0, len(ordered), 1000):
-        statement = (
-            into(LedgerAccount)
-            .values(ordered[start : start + 1000])
-            .on_conflict_do_nothing()
-            .returning(LedgerAccount.id)
-        )
-        opened.update(session.scalars(statement))
-    return opened
+    return set(connection.execute(_OPEN[connection.dialect.name], ordered).scalars())
+
+
+_OPEN = {
+    name: into(LedgerAccount).on_conflict_do_nothing().returning(LedgerAccount.id)
+    for name, into in (("postgresql", postgresql.insert), ("sqlite", sqlite.insert))
+}
 
 
 def _row(account: Account) -> dict[str, Any]:
@@ -195,6 +192,9 @@ _APPLY = (
 )
 
 
+_INSERT = insert(LedgerTransfer.__table__)  # type: ignore[arg-type]
+
+
 def post(session: Session, entries: Sequence[Entry], *, at: datetime) -> None:
     """Make the transfers, all or none (the caller's transaction ends on the error).
 
@@ -215,10 +215,7 @@ def post(session: Session, entries: Sequence[Entry], *, at: datetime) -> None:
         }
         for account, c in sorted(changes.items())
     ]
-    connection = session.connection()
-    changed = connection.execute(_APPLY, parameters).rowcount
-    if changed != len(parameters):
-        _explain_refusal(session, parameters)
+    # Worked out first: from the first counter on others may wait for this transaction.
     rows: list[dict[str, Any]] = [
         {
             "id": e.id,
@@ -240,7 +237,11 @@ def post(session: Session, entries: Sequence[Entry], *, at: datetime) -> None:
     ]
     for row in rows:
         row["row_sha256"] = row_sha256(row)
-    connection.execute(insert(LedgerTransfer.__table__), rows)  # type: ignore[arg-type]
+    connection = session.connection()
+    changed = connection.execute(_APPLY, parameters).rowcount
+    if changed != len(parameters):
+        _explain_refusal(session, parameters)
+    connection.execute(_INSERT, rows)
 
 
 def _changes(entries: Sequence[Entry]) -> dict[str, list[int]]:

@@ -28,6 +28,7 @@ from marketplace.vouchers.receipts import (
 )
 from marketplace.vouchers.splits import (
     Held,
+    Split,
     due_vendor,
     held_of,
     move_split,
@@ -114,7 +115,7 @@ def _payer(debit: str, held: Sequence[Held]) -> str:
     return ""
 
 
-def _voids(split_row: PriceSplit, held: Sequence[Held], reason: str, expire: bool) -> list[Entry]:
+def _voids(split_row: Split, held: Sequence[Held], reason: str, expire: bool) -> list[Entry]:
     kind = "expire" if expire else "void"
     return [
         Entry(
@@ -155,7 +156,7 @@ def _released_unheld(session: Session, work_order_id: str) -> ReleaseReceipt:
     return ReleaseReceipt(work_order_id, "released", sum(freed), fee or 0)
 
 
-def _fee(split_row: PriceSplit, vendor_id: str, fen: int, accounts: list[Account]) -> Entry:
+def _fee(split_row: Split, vendor_id: str, fen: int, accounts: list[Account]) -> Entry:
     owed = owed_account(split_row.elder_id)
     due = due_vendor(vendor_id, OWN)
     accounts.append(due)

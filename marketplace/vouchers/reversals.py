@@ -21,7 +21,6 @@ from marketplace.vouchers.models import (
     AccountKind,
     Entitlement,
     LedgerTransfer,
-    PriceSplit,
 )
 from marketplace.vouchers.quotes import (
     entitlement_account,
@@ -30,6 +29,7 @@ from marketplace.vouchers.receipts import (
     ReverseReceipt,
 )
 from marketplace.vouchers.splits import (
+    Split,
     entitlement_terms,
     entitlement_values,
     move_split,
@@ -109,7 +109,7 @@ def _reversed_before(session: Session, work_order_id: str) -> ReverseReceipt:
 
 
 def _replacements(
-    session: Session, row: PriceSplit, posts: Sequence[LedgerTransfer], today: date
+    session: Session, row: Split, posts: Sequence[LedgerTransfer], today: date
 ) -> tuple[list[tuple[Account, dict[str, object]]], list[Entry]]:
     """Return new entitlements for reversed shares whose own has ended, and the moves that fill them."""
     made: list[tuple[Account, dict[str, object]]] = []
@@ -185,9 +185,7 @@ def _last_sequence(session: Session, source: Entitlement) -> int:
     )
 
 
-def _back_to_the_month(
-    p: LedgerTransfer, source: Entitlement, row: PriceSplit, today: date
-) -> Entry:
+def _back_to_the_month(p: LedgerTransfer, source: Entitlement, row: Split, today: date) -> Entry:
     """Return the move from a day that has passed to the month that it was taken from."""
     return Entry(
         id=f"return/{p.id}",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, fields
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import Row, bindparam, literal, select, update
+from sqlalchemy.orm import Session
 
 from marketplace.kernel import outbox
 from marketplace.kernel.errors import NotFound
@@ -22,13 +22,18 @@ from marketplace.vouchers.ledger import (
     shard_of,
 )
 from marketplace.vouchers.models import (
+    KEY,
     AccountKind,
+    LedgerAccount,
     LedgerTransfer,
     PriceShare,
     PriceSplit,
 )
 
 OUTSIDE_PAYERS = ("NV", "LTCI")
+
+_PENDING = ("id", "debit_account", "credit_account", "amount", "unit")
+"""Columns of a transfer in the order of ``Pending``."""
 
 
 def owed_account(elder_id: str) -> str:
@@ -87,29 +92,49 @@ def share_rows(session: Session, work_order_id: str, revision: int) -> list[Pric
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """A share and the pending transfers that hold it."""
+class HeldShare:
+    """What a payer's part of a work order says of its money."""
 
-    share: PriceShare
+    work_order_id: str
+    programme_code: str
+    programme_version: date | None
+    fen: int
+    minutes: int
+    rate_fen_per_hour: int
+    account_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A share and the pending transfers that hold it. ``is_due_open``: the vendor who was asked about
+    has an account with this payer."""
+
+    share: HeldShare
     fen: Pending
     minutes: Pending | None
+    is_due_open: bool
 
 
-def move_split(session: Session, work_order_id: str, *, to: str, since: str) -> PriceSplit | None:
+Split = PriceSplit | Row[Any]
+"""A split as an object or as the row that a move returned; the columns have the same names."""
+
+_S, _P = PriceSplit.__table__, PriceShare.__table__
+_MOVE = (
+    update(_S)
+    .where(_S.c.work_order_id == bindparam("of"), _S.c.state == bindparam("since"))
+    .values(state=bindparam("to"))
+    .returning(*_S.c)
+)
+
+
+def move_split(session: Session, work_order_id: str, *, to: str, since: str) -> Row[Any] | None:
     """Move a split on, if it stands where it must; of two at once one gets the row."""
-    moved = session.execute(
-        update(PriceSplit)
-        .where(PriceSplit.work_order_id == work_order_id, PriceSplit.state == since)
-        .values(state=to)
-        .execution_options(synchronize_session=False)
+    session.flush()
+    return (
+        session.connection()
+        .execute(_MOVE, {"of": work_order_id, "since": since, "to": to})
+        .one_or_none()
     )
-    if moved.rowcount != 1:  # type: ignore[attr-defined]
-        return None
-    return session.scalars(
-        select(PriceSplit)
-        .where(PriceSplit.work_order_id == work_order_id)
-        .execution_options(populate_existing=True)
-    ).one()
 
 
 def state_of(session: Session, work_order_id: str) -> str:
@@ -121,27 +146,43 @@ def state_of(session: Session, work_order_id: str) -> str:
     return state
 
 
-def held_of(session: Session, work_order_ids: Iterable[str]) -> dict[str, list[Held]]:
-    """Return the shares of the current revisions with their pending transfers."""
+_FEN, _MIN = (LedgerTransfer.__table__.alias(n) for n in ("fen", "minutes"))
+_DUE = LedgerAccount.__table__.alias("due")
+_HELD = (
+    select(
+        *(_P.c[f.name] for f in fields(HeldShare)),
+        *(t.c[name] for t in (_FEN, _MIN) for name in _PENDING),
+        _DUE.c.id.is_not(None),
+    )
+    .join(_S, (_S.c.work_order_id == _P.c.work_order_id) & (_S.c.revision == _P.c.revision))
+    .join(_FEN, _FEN.c.id == _P.c.pending_id)
+    .outerjoin(_MIN, _MIN.c.id == _P.c.pending_minutes_id)
+    .outerjoin(
+        _DUE,
+        _DUE.c.id == literal("due:") + bindparam("vendor", type_=KEY) + ":" + _P.c.programme_code,
+    )
+    .where(_P.c.work_order_id.in_(bindparam("ids", expanding=True)))
+    .order_by(_P.c.work_order_id, _P.c.position)
+)
+
+
+def held_of(
+    session: Session, work_order_ids: Iterable[str], *, vendor_id: str = ""
+) -> dict[str, list[Held]]:
+    """Return the shares of the current revisions with their pending transfers.
+
+    ``vendor_id``: whose accounts with the payers are looked for.
+    """
     ids = list(work_order_ids)
-    fen, minutes = aliased(LedgerTransfer), aliased(LedgerTransfer)
     held: dict[str, list[Held]] = {i: [] for i in ids}
+    session.flush()
+    connection = session.connection()
     for start in range(0, len(ids), 2000):
-        for share, f, m in session.execute(
-            select(PriceShare, fen, minutes)
-            .join(
-                PriceSplit,
-                (PriceSplit.work_order_id == PriceShare.work_order_id)
-                & (PriceSplit.revision == PriceShare.revision),
-            )
-            .join(fen, fen.id == PriceShare.pending_id)
-            .outerjoin(minutes, minutes.id == PriceShare.pending_minutes_id)
-            .where(PriceShare.work_order_id.in_(ids[start : start + 2000]))
-            .order_by(PriceShare.work_order_id, PriceShare.position)
-        ):
-            held[share.work_order_id].append(
-                Held(share, pending_of(f), pending_of(m) if m else None)
-            )
+        asked = {"ids": ids[start : start + 2000], "vendor": vendor_id}
+        for row in connection.execute(_HELD, asked):
+            minutes = Pending(*row[12:17]) if row[12] is not None else None
+            share = HeldShare(*row[:7])
+            held[share.work_order_id].append(Held(share, Pending(*row[7:12]), minutes, row[17]))
     return held
 
 

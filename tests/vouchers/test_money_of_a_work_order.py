@@ -508,9 +508,12 @@ def test_a_hold_costs_a_constant_number_of_statements(session, poor_elder):
             held = len(seen)
             service.capture(session, work_order_id=f"W{n}", visit_id=visit, vendor_id="V1", at=NOW)
             counts.append((held, len(seen) - held))
-    assert len(set(counts)) == 1
-    assert counts[0][0] <= 10
-    assert counts[0][1] <= 10
+    first, *later = counts
+    assert len(set(later)) == 1
+    # The vendor's first money of a payer opens its account there: one statement more, once.
+    assert first == (later[0][0], later[0][1] + 1)
+    assert later[0][0] <= 9
+    assert later[0][1] <= 6
 
 
 def test_facts_carry_their_source(session, poor_elder):
