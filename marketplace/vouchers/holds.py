@@ -220,7 +220,9 @@ def _write_holds(
     open_accounts(session, accounts.values())
     post(session, entries, at=at)
     if shares:
-        session.execute(insert(PriceShare), shares)
+        # Through the table: an insert by the class leaves out what is None, and so makes a statement
+        # of every run of rows that have the same columns.
+        session.connection().execute(insert(PriceShare.__table__), shares)  # type: ignore[arg-type]
     for e in entries:
         tell_outside(session, e, "hold", at)
 

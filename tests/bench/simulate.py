@@ -21,7 +21,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, select, text
 from sqlalchemy.orm import Session
 
 from marketplace.app import build_ports
@@ -510,6 +510,9 @@ def _run(url: str, folder: Path, options: argparse.Namespace) -> None:
     kept = folder / "world.pickle"
     until = time.monotonic() + options.seconds if options.seconds else None
     engine = engine_of(url)
+    with engine.begin() as connection:
+        # Every step asks for what is held; without this the question grows with the run.
+        connection.execute(text("CREATE INDEX IF NOT EXISTS bench_held ON price_split (state)"))
     with Session(engine) as session:
         if kept.exists():
             world, rng, done, spent = pickle.loads(kept.read_bytes())
