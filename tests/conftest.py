@@ -1,4 +1,4 @@
-"""Real databases for tests: each test gets its own, copied from a template, on each engine.
+"""Real databases for tests: each test gets its own, copied from one that is filled once, on each engine.
 
 ``--db sqlite|postgres|both`` (default both) chooses the lanes. PostgreSQL comes from
 ``NUANJU_TEST_POSTGRES`` (a URL whose user may create databases), else from the wheel that brings a
@@ -13,33 +13,39 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
 from marketplace.app import build_ports, create_app, db
 from marketplace.config import Settings
 from marketplace.kernel.clock import FrozenClock
-from marketplace.kernel.db import Base, prepare_engine
+from marketplace.kernel.db import prepare_engine
 from marketplace.kernel.ports import Ports
-
-MONDAY_MORNING = datetime(2026, 11, 23, 0, 30, tzinfo=UTC)
-"""08:30 in Taizhou on a plain working day."""
+from tests.databases import (
+    MONDAY_MORNING,
+    SECRETS,
+    Beginning,
+    Databases,
+    Postgres,
+    Sqlite,
+    wanted,
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--db", choices=["sqlite", "postgres", "both"], default="both")
+    parser.addoption("--pictures", action="store_true", help="keep a picture of each page")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "database_url" in metafunc.fixturenames:
+    if "databases" in metafunc.fixturenames:
         chosen = metafunc.config.getoption("--db")
         lanes = ["sqlite", "postgres"] if chosen == "both" else [chosen]
-        metafunc.parametrize("database_url", lanes, indirect=True)
+        metafunc.parametrize("databases", lanes, indirect=True)
 
 
 @pytest.fixture(scope="session")
@@ -61,54 +67,50 @@ def postgres_server() -> Iterator[str]:
             server.cleanup()
 
 
-def _as_psycopg(url: str) -> str:
-    return make_url(url).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+@pytest.fixture(scope="session")
+def sqlite_databases(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Databases:
+    folder = tmp_path_factory.mktemp("databases")
+    return Databases(Sqlite(folder), folder, worker_id)
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres_server: str, worker_id: str) -> Iterator[tuple[str, str]]:
-    """The server's URL and the name of a database that holds every table, empty."""
-    url = _as_psycopg(postgres_server)
-    name = f"nuanju_template_{worker_id}_{os.getpid()}"
-    admin = create_engine(url, isolation_level="AUTOCOMMIT")
-    with admin.connect() as c:
-        c.execute(text(f'CREATE DATABASE "{name}"'))
-    engine = create_engine(make_url(url).set(database=name))
-    Base.metadata.create_all(engine)
-    engine.dispose()
-    yield url, name
-    with admin.connect() as c:
-        c.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
-    admin.dispose()
-
-
-@pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An SQLite file that holds every table, empty."""
-    path = tmp_path_factory.mktemp("template") / "template.sqlite3"
-    engine = create_engine(f"sqlite:///{path}")
-    Base.metadata.create_all(engine)
-    engine.dispose()
-    return path
+def postgres_databases(
+    postgres_server: str, tmp_path_factory: pytest.TempPathFactory, worker_id: str
+) -> Iterator[Databases]:
+    lane = Postgres(postgres_server)
+    made = Databases(lane, tmp_path_factory.mktemp("databases"), worker_id)
+    yield made
+    made.close()
+    lane.close()
 
 
 @pytest.fixture
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def databases(request: pytest.FixtureRequest) -> Databases:
+    """The databases of the test's lane."""
+    made: Databases = request.getfixturevalue(f"{request.param}_databases")
+    return made
+
+
+@pytest.fixture
+def beginning(request: pytest.FixtureRequest, databases: Databases) -> Beginning:
+    """What the test's database begins with: rows that a fixture of the test asks for, or none."""
+    return databases.beginning(wanted(request.fixturenames))
+
+
+@pytest.fixture
+def database_url(databases: Databases, beginning: Beginning) -> Iterator[str]:
     """A database of this test's own, with every table, on the lane's engine."""
-    if request.param == "sqlite":
-        path = tmp_path / "test.sqlite3"
-        shutil.copy(request.getfixturevalue("sqlite_template"), path)
-        yield f"sqlite:///{path}"
-        return
-    url, template = request.getfixturevalue("postgres_template")
-    name = f"t_{os.getpid()}_{abs(hash(request.node.nodeid)) % 10**9}"
-    admin = create_engine(url, isolation_level="AUTOCOMMIT")
-    with admin.connect() as c:
-        c.execute(text(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'))
-    yield make_url(url).set(database=name).render_as_string(hide_password=False)
-    with admin.connect() as c:
-        c.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
-    admin.dispose()
+    url = databases.copy(beginning)
+    yield url
+    databases.lane.drop(url)
+
+
+@pytest.fixture
+def empty_url(databases: Databases) -> Iterator[str]:
+    """A database of this test's own without any table."""
+    url = databases.new()
+    yield url
+    databases.lane.drop(url)
 
 
 @pytest.fixture
@@ -121,15 +123,14 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
     return Settings(
         database_url=database_url,
         instance=tmp_path / "instance",
-        secret_key="s" * 40,
-        data_key="d" * 40,
         log_level="WARNING",
+        **SECRETS,
     )
 
 
 @pytest.fixture
 def ports(tmp_path: Path, clock: FrozenClock) -> Ports:
-    return build_ports(Settings(instance=tmp_path, data_key="d" * 40), clock)
+    return build_ports(Settings(instance=tmp_path, data_key=SECRETS["data_key"]), clock)
 
 
 @pytest.fixture

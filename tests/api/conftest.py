@@ -16,6 +16,7 @@ from marketplace.kernel.clock import Period
 from marketplace.kernel.db import transaction
 from marketplace.workflows.grants import grant_period
 from tests.builders import DISTRICT, NOW
+from tests.databases import filled
 from tests.workflows import world
 
 PASSWORD = "spring-water-1946"
@@ -103,9 +104,16 @@ def sign_in(app, username: str) -> Caller:
     return Caller(app.test_client(), answer.get_json()["token"])
 
 
-@pytest.fixture
-def people(app) -> dict[str, Caller]:
-    """A signed-in caller for each account, by user name; ``stranger`` is not signed in."""
+@filled
+def tokens(app) -> dict[str, str]:
+    """The city and its accounts; each account's token, by user name."""
     populate(app)
-    callers = {a.username: sign_in(app, a.username) for a in ACCOUNTS}
+    found = {a.username: sign_in(app, a.username).token for a in ACCOUNTS}
+    return {name: token for name, token in found.items() if token is not None}
+
+
+@pytest.fixture
+def people(app, tokens) -> dict[str, Caller]:
+    """A signed-in caller for each account, by user name; ``stranger`` is not signed in."""
+    callers = {name: Caller(app.test_client(), token) for name, token in tokens.items()}
     return callers | {"stranger": Caller(app.test_client())}

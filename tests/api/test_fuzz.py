@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
@@ -15,25 +13,19 @@ from marketplace.app import create_app, db
 from marketplace.config import Settings
 from marketplace.kernel.clock import FrozenClock
 from tests.api.conftest import populate, sign_in
-from tests.conftest import MONDAY_MORNING
+from tests.databases import MONDAY_MORNING, SECRETS, Databases
 
 EXAMPLES = 4
 """A case an operation, role and mode; the long lane multiplies it."""
 
 
 @pytest.fixture(scope="module")
-def fuzzed(sqlite_template, tmp_path_factory):
+def fuzzed(sqlite_databases: Databases, tmp_path_factory):
     """An application on an SQLite file of its own, with accounts; faults are answered, not raised."""
+    url = sqlite_databases.copy(sqlite_databases.beginning(None))
     folder = tmp_path_factory.mktemp("fuzz")
-    shutil.copy(sqlite_template, folder / "fuzz.sqlite3")
     app = create_app(
-        Settings(
-            database_url=f"sqlite:///{folder / 'fuzz.sqlite3'}",
-            instance=folder,
-            secret_key="s" * 40,
-            data_key="d" * 40,
-            log_level="CRITICAL",
-        ),
+        Settings(database_url=url, instance=folder, log_level="CRITICAL", **SECRETS),
         clock=FrozenClock(MONDAY_MORNING),
     )
     app.config["RATELIMIT_ENABLED"] = False

@@ -35,7 +35,7 @@ from marketplace.kernel.actor import Role
 from marketplace.kernel.clock import FrozenClock, Period, today
 from marketplace.kernel.db import Base, transaction
 from tests import builders, small_city
-from tests.conftest import MONDAY_MORNING
+from tests.databases import MONDAY_MORNING
 
 PAGES = {
     "storefront": ("elder", "/services"),

@@ -29,15 +29,19 @@ from typing import Any
 from sqlalchemy import create_engine, select
 from werkzeug.serving import make_server
 
+from dispatch import chain
+from dispatch.engine import warm
 from marketplace.app import create_app, db
 from marketplace.config import Settings
 from marketplace.kernel.clock import FrozenClock, instant_of
 from marketplace.kernel.db import Base
 from tests.api.conftest import ACCOUNTS, PASSWORD, populate
 from tests.builders import DISTRICT
-from tests.conftest import MONDAY_MORNING
+from tests.databases import MONDAY_MORNING, SECRETS
 
 TUESDAY = date(2026, 11, 24)
+PATIENCE_S = 600
+"""For one answer: a loaded machine is no fault, whoever waits for the whole journey sets the limit."""
 UNTOLD = {"account", "account_role"}
 """Tables that signing in changes; no step of an order does."""
 
@@ -104,7 +108,7 @@ class Api:
             f"{self.base}/api/v1{path}", data=content, headers=headers, method=method
         )
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
+            with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             raise Refused(f"{method} {path}: {error.code} {error.read().decode()}") from error
@@ -113,16 +117,13 @@ class Api:
 @contextmanager
 def served(url: str, folder: Path, clock: FrozenClock) -> Iterator[tuple[Api, Any]]:
     """Serve a fresh small city over HTTP; yield who speaks to it, and the application."""
+    # Compiling takes minutes of its own on a loaded machine; no request is to wait for it.
+    warm.warm_up()
+    chain.warm_up()
     engine = create_engine(url)
     Base.metadata.create_all(engine)
     engine.dispose()
-    settings = Settings(
-        database_url=url,
-        instance=folder,
-        secret_key="s" * 40,
-        data_key="d" * 40,
-        log_level="WARNING",
-    )
+    settings = Settings(database_url=url, instance=folder, log_level="WARNING", **SECRETS)
     app = create_app(settings, clock=clock)
     populate(app)
     logging.getLogger("werkzeug").setLevel(logging.ERROR)

@@ -11,6 +11,7 @@ from marketplace.accounts.demo import DEMO_PASSWORD, DEMO_ROLES
 from marketplace.accounts.service import NewAccount, create_accounts
 from marketplace.app import db
 from marketplace.kernel.db import transaction
+from tests.databases import filled
 
 TOKEN = re.compile(rb'name="csrf_token" value="([^"]+)"')
 
@@ -37,15 +38,26 @@ class Browser:
         return self.post("/sign-in", {"username": username, "password": password}, **kw)
 
 
-@pytest.fixture
-def accounts(app) -> dict[str, str]:
-    """User name -> account id, one for each role."""
-    with app.app_context(), transaction(db.session):
+def one_for_each_role() -> dict[str, str]:
+    """Make the accounts; return user name -> account id."""
+    with transaction(db.session):
         return create_accounts(
             db.session,
             [NewAccount(username=r.value, display_name="张桂兰", role=r) for r in DEMO_ROLES],
             password=DEMO_PASSWORD,
         )
+
+
+@filled
+def accounts_alone(app) -> dict[str, str]:
+    """User name -> account id, one for each role."""
+    return one_for_each_role()
+
+
+@pytest.fixture
+def accounts(accounts_alone) -> dict[str, str]:
+    """User name -> account id; a file whose accounts live in a town says so in its own."""
+    return accounts_alone
 
 
 @pytest.fixture

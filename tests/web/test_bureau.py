@@ -11,6 +11,8 @@ from marketplace.config import Settings
 from marketplace.kernel.clock import today
 from marketplace.orders import service as orders
 from tests import small_city
+from tests.databases import filled
+from tests.web.conftest import one_for_each_role
 
 
 @pytest.fixture
@@ -18,11 +20,22 @@ def settings(settings: Settings) -> Settings:
     return settings.model_copy(update={"second_factor": False})
 
 
+@filled
+def town_of_160(app) -> tuple[dict[str, str], small_city.SmallCity]:
+    """The accounts and the town, with 160 work orders."""
+    ports = app.extensions["ports"]
+    ids = one_for_each_role()
+    return ids, small_city.build(db.session, ports, day=today(ports.clock), work_orders=160)
+
+
 @pytest.fixture
-def city(app, accounts) -> small_city.SmallCity:
-    with app.app_context():
-        ports = app.extensions["ports"]
-        return small_city.build(db.session, ports, day=today(ports.clock), work_orders=160)
+def accounts(town_of_160) -> dict[str, str]:
+    return town_of_160[0]
+
+
+@pytest.fixture
+def city(town_of_160) -> small_city.SmallCity:
+    return town_of_160[1]
 
 
 @pytest.fixture

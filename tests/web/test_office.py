@@ -15,6 +15,8 @@ from marketplace.kernel.clock import Period, today
 from marketplace.kernel.db import transaction
 from marketplace.vouchers.models import GrantRun
 from tests import builders, small_city
+from tests.databases import filled
+from tests.web.conftest import one_for_each_role
 from tests.web.test_bureau import Statements
 
 PAGES = ("/grants", "/programmes", "/cases", "/settlement", "/fairness")
@@ -25,18 +27,29 @@ def settings(settings: Settings) -> Settings:
     return settings.model_copy(update={"second_factor": False})
 
 
+@filled
+def town_of_two_officials(app) -> tuple[dict[str, str], small_city.SmallCity]:
+    """The accounts, a second person of the bureau, and the town."""
+    ports = app.extensions["ports"]
+    ids = one_for_each_role()
+    made = small_city.build(db.session, ports, day=today(ports.clock), work_orders=80)
+    with transaction(db.session):
+        create_accounts(
+            db.session,
+            [NewAccount(username="second", display_name="周敏", role=Role.BUREAU)],
+            password=DEMO_PASSWORD,
+        )
+    return ids, made
+
+
 @pytest.fixture
-def city(app, accounts) -> small_city.SmallCity:
-    with app.app_context():
-        ports = app.extensions["ports"]
-        made = small_city.build(db.session, ports, day=today(ports.clock), work_orders=80)
-        with transaction(db.session):
-            create_accounts(
-                db.session,
-                [NewAccount(username="second", display_name="周敏", role=Role.BUREAU)],
-                password=DEMO_PASSWORD,
-            )
-        return made
+def accounts(town_of_two_officials) -> dict[str, str]:
+    return town_of_two_officials[0]
+
+
+@pytest.fixture
+def city(town_of_two_officials) -> small_city.SmallCity:
+    return town_of_two_officials[1]
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from marketplace.config import Settings
 from marketplace.kernel.clock import Period, today
 from marketplace.orders.models import Assignment, WorkOrder
 from tests import builders, small_city
-from tests.web.conftest import Browser
+from tests.databases import filled
+from tests.web.conftest import Browser, one_for_each_role
 
 HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)">')
 
@@ -23,25 +24,32 @@ def settings(settings: Settings) -> Settings:
     return settings.model_copy(update={"second_factor": False})
 
 
+@filled
+def granted_town(app) -> tuple[dict[str, str], small_city.SmallCity]:
+    """The accounts and the town, November granted; elder, family and vendor bound."""
+    ports = app.extensions["ports"]
+    ids = one_for_each_role()
+    day = today(ports.clock)
+    made = small_city.build(db.session, ports, day=day, work_orders=80)
+    for district in small_city.DISTRICTS:
+        builders.granted(db.session, Period.of(day), district)
+    db.session.get_one(Account, ids["elder"]).elder_id = made.elder_id
+    db.session.get_one(Account, ids["vendor"]).vendor_id = made.vendor_id
+    small_city.bind_family(
+        db.session, elder_id=made.elder_id, account_id=ids["family"], at=ports.clock.now()
+    )
+    db.session.commit()
+    return ids, made
+
+
 @pytest.fixture
-def city(app, accounts) -> small_city.SmallCity:
-    """The town, with November granted and the elder's and family's accounts bound."""
-    with app.app_context():
-        ports = app.extensions["ports"]
-        day = today(ports.clock)
-        made = small_city.build(db.session, ports, day=day, work_orders=80)
-        for district in small_city.DISTRICTS:
-            builders.granted(db.session, Period.of(day), district)
-        account = db.session.query(Account).filter_by(username="elder").one()
-        account.elder_id = made.elder_id
-        family = db.session.query(Account).filter_by(username="family").one()
-        small_city.bind_family(
-            db.session, elder_id=made.elder_id, account_id=family.id, at=ports.clock.now()
-        )
-        vendor = db.session.query(Account).filter_by(username="vendor").one()
-        vendor.vendor_id = made.vendor_id
-        db.session.commit()
-        return made
+def accounts(granted_town) -> dict[str, str]:
+    return granted_town[0]
+
+
+@pytest.fixture
+def city(granted_town) -> small_city.SmallCity:
+    return granted_town[1]
 
 
 @pytest.fixture

@@ -16,6 +16,8 @@ from marketplace.kernel.clock import Period
 from marketplace.orders.models import WorkOrder
 from marketplace.workflows.accept import AnswerRequest, accept_offer
 from tests import builders
+from tests.databases import filled
+from tests.web.conftest import Browser, one_for_each_role
 from tests.workflows import world
 from tests.workflows.world import TUESDAY, V1, key
 from vendors import offers
@@ -29,17 +31,26 @@ def settings(settings: Settings) -> Settings:
     return settings.model_copy(update={"second_factor": False})
 
 
+@filled
+def vendors_world(app) -> dict[str, str]:
+    """The small city, November granted; the accounts, the vendor's bound to the first vendor."""
+    ids = one_for_each_role()
+    world.build(db.session)
+    builders.granted(db.session, Period(2026, 11))
+    db.session.get_one(Account, ids["vendor"]).vendor_id = "V1"
+    db.session.get_one(Account, ids["bureau"]).district_code = builders.DISTRICT
+    db.session.commit()
+    return ids
+
+
 @pytest.fixture
-def vendor(app, accounts, browser):
-    """The small city, with its first vendor signed in."""
-    with app.app_context():
-        world.build(db.session)
-        builders.granted(db.session, Period(2026, 11))
-        account = db.session.query(Account).filter_by(username="vendor").one()
-        account.vendor_id = "V1"
-        bureau = db.session.query(Account).filter_by(username="bureau").one()
-        bureau.district_code = builders.DISTRICT
-        db.session.commit()
+def accounts(vendors_world) -> dict[str, str]:
+    return vendors_world
+
+
+@pytest.fixture
+def vendor(browser):
+    """The first vendor of the small city, signed in."""
     browser.sign_in("vendor")
     return browser
 
@@ -246,8 +257,6 @@ def test_fair_share_names_why_an_order_went_to_another(app, vendor):
 
 @pytest.mark.parametrize("who", ["elder", "caregiver", "hotline"])
 def test_others_do_not_see_the_board(app, accounts, who):
-    from tests.web.conftest import Browser
-
     stranger = Browser(app.test_client())
     stranger.sign_in(who)
     assert stranger.get("/board").status_code == 403

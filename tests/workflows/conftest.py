@@ -2,16 +2,29 @@
 
 import pytest
 
+from marketplace.app import db
 from marketplace.kernel.actor import Actor, Role
 from marketplace.kernel.clock import Period
 from marketplace.workflows.grants import grant_period
+from tests.databases import filled
 from tests.workflows import world
 
 
-@pytest.fixture
-def city(session, ports):
-    """The session on the small city, this month's grants released."""
-    world.build(session)
+@filled
+def small_world(app):
+    """The small city before any grant."""
+    world.build(db.session)
+
+
+@filled
+def granted_world(app):
+    """The small city, this month's grants released."""
+    world.build(db.session)
     one, two = (Actor(f"u-grants-{n}", Role.BUREAU) for n in (1, 2))
-    grant_period(session, ports, one, two, period=Period(2026, 11))
+    grant_period(db.session, app.extensions["ports"], one, two, period=Period(2026, 11))
+
+
+@pytest.fixture
+def city(granted_world, session):
+    """The session on the small city, this month's grants released."""
     return session

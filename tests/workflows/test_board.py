@@ -28,8 +28,8 @@ NINE = 9 * 3600
 
 
 @pytest.fixture(autouse=True)
-def city(session):
-    world.build(session)
+def city(small_world):
+    """Every test's database holds the small city."""
 
 
 @pytest.fixture

@@ -9,16 +9,14 @@ import pytest
 from marketplace.app import db
 from marketplace.elders.models import Elder
 from tests import files
-from tests.workflows import world
 
 ID_NUMBER = files.id_number("321204", "19460304", 2)
 
 
 @pytest.fixture
-def shell(app):
+def shell(app, small_world):
     """A shell on the small city, its first elder findable by an identity number."""
     with app.app_context():
-        world.build(db.session)
         vault = app.extensions["ports"].vault
         db.session.get(Elder, "E1").id_number_index = vault.index(ID_NUMBER)
         db.session.commit()

@@ -4,35 +4,14 @@ from __future__ import annotations
 
 import re
 
-import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from flask_migrate import downgrade, upgrade
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import text
 
 from marketplace.app import create_app, db
 from marketplace.config import Settings
 from marketplace.kernel.db import Base
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def empty_url(request, tmp_path):
-    """A database without any table."""
-    chosen = request.config.getoption("--db")
-    if chosen not in ("both", request.param):
-        pytest.skip(f"--db {chosen}")
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'empty.sqlite3'}"
-        return
-    url, _ = request.getfixturevalue("postgres_template")
-    name = f"empty_{tmp_path.name}".replace("-", "_").lower()[:50]
-    admin = create_engine(url, isolation_level="AUTOCOMMIT")
-    with admin.connect() as c:
-        c.execute(text(f'CREATE DATABASE "{name}"'))
-    yield make_url(url).set(database=name).render_as_string(hide_password=False)
-    with admin.connect() as c:
-        c.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
-    admin.dispose()
 
 
 def _triggers(engine) -> dict[str, str]:

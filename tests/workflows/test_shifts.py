@@ -24,8 +24,8 @@ from vendors import roster
 
 
 @pytest.fixture(autouse=True)
-def city(session):
-    world.build(session)
+def city(small_world):
+    """Every test's database holds the small city."""
 
 
 @pytest.fixture

@@ -31,8 +31,8 @@ BATH = "ZY010"
 
 
 @pytest.fixture(autouse=True)
-def city(session):
-    world.build(session)
+def city(small_world):
+    """Every test's database holds the small city."""
 
 
 def proposed(session, ports, **changed):
