@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,7 +9,6 @@ from datetime import date
 from pathlib import Path
 
 from sqlalchemy import select
-from werkzeug.serving import make_server
 
 from marketplace.app import create_app, db
 from marketplace.commands.demo import MORNING_S, NIGHT_S, _build
@@ -19,7 +17,7 @@ from marketplace.kernel.clock import FrozenClock, instant_of
 from marketplace.orders.models import Assignment, WorkOrder
 from marketplace.orders.states import State
 from marketplace.workflows import demo as city
-from tests.journeys.conftest import Town
+from tests.journeys.conftest import Town, serving
 
 DAY = date(2026, 11, 23)
 
@@ -51,13 +49,8 @@ def build(
 def served(folder: Path, *, orders: int = 260, elders: int = 600) -> Iterator[Town]:
     """Serve the planned town; its first vendor, helper and elder are the demonstration's accounts."""
     app, clock = build(folder, orders=orders, elders=elders, seconds=2.0)
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield Town(f"http://127.0.0.1:{server.server_port}", app, None, clock)
-    server.shutdown()
-    with app.app_context():
-        db.engine.dispose()
+    with serving(app) as url:
+        yield Town(url, app, None, clock)
 
 
 def afternoon_visit(app) -> tuple[str, str, str]:
