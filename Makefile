@@ -3,6 +3,9 @@ PY := .venv/bin/python
 RUN := .venv/bin/marketplace
 WORDS := marketplace/web/translations/zh_Hans_CN/LC_MESSAGES/messages
 
+# Processes that start again and again, as tests' do, shall find compiled modules.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: install demo test check lock clean
 
 install: .venv/.synced $(WORDS).mo .venv/.compiled  ## everything that the other commands need

@@ -147,8 +147,9 @@ def test_hours_and_a_mistake_that_keeps_the_first_record(desk, town: Town):
             )
         )
         db.session.commit()
+    here = desk("caregiver").open("/next/hours")
     for width in (320, 390, 1440):
-        here = desk("caregiver", width=width).open("/next/hours")
+        here.resize(width)
         assert violations(here.page) == []
         assert here.overflow() <= 0
     page = here.page
@@ -166,11 +167,3 @@ def test_hours_and_a_mistake_that_keeps_the_first_record(desk, town: Town):
         asked = db.session.scalars(select(Correction)).one()
         visit = db.session.get(Visit, "visit-hours")
         assert (asked.state, asked.was_out_at) == ("asked", visit.check_out_at)
-
-
-@pytest.mark.parametrize("lang", ["zh", "en"])
-def test_the_phones_pages_stay_on_this_host_in_both_languages(desk, lang):
-    for path in ("/next", "/next/hours?span=month"):
-        here = desk("caregiver", width=390, lang=lang).open(path)
-        assert violations(here.page) == []
-        assert here.complaints == []

@@ -17,23 +17,6 @@ from tests.journeys.test_pages import small_things, violations
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
-@pytest.mark.parametrize("lang", ["zh", "en"])
-@pytest.mark.parametrize("width", [320, 390, 1440])
-def test_the_familys_pages_have_no_barrier_and_are_large(desk, width, lang):
-    for role, path, name in (
-        ("elder", "/home/family", "family-people"),
-        ("elder", "/home/bill?month=2026-11", "bill"),
-        ("family", "/link", "family-link"),
-        (None, "/join", "family-join"),
-    ):
-        here = desk(role, width=width, lang=lang).open(path)
-        here.picture(f"{name}-{lang}-{width}")
-        assert violations(here.page) == [], name
-        assert here.overflow() <= 0, name
-        assert small_things(here.page) == [], name
-        assert here.complaints == [], name
-
-
 def test_a_child_joins_by_a_code_and_sees_only_what_the_parent_allows(desk, town: Town):
     parent = desk("elder", width=390).open("/home/family")
     parent.page.locator("form:has(button:has-text('绑定码')) input[value=see_visits]").check()

@@ -241,11 +241,3 @@ def test_a_code_for_a_relative_is_read_out(desk):
     page.locator("details[open][data-key=l] button").click()
     page.wait_for_selector(".bar--ok")
     assert re.search(r"[2-9A-Z]{4} [2-9A-Z]{4}", page.locator(".bar--ok").inner_text())
-
-
-@pytest.mark.parametrize("width", [320, 640])
-def test_the_console_loses_nothing_when_it_is_narrow(desk, width):
-    for path in ("/hotline", f"/hotline?phone={CALLER}", "/hotline?new=1"):
-        here = desk("hotline", width=width).open(path)
-        assert here.overflow() <= 0, path
-    here.picture(f"hotline-new-{width}")

@@ -15,30 +15,6 @@ from tests.journeys.test_pages import violations
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-PAGES = (
-    "/cases",
-    "/cases/E000000",
-    "/grants",
-    "/programmes",
-    "/programmes/LV",
-    "/settlement",
-    "/fairness",
-)
-
-
-@pytest.mark.parametrize("lang", ["zh", "en"])
-def test_the_desk_has_no_barrier_on_a_phone_and_on_an_office_screen(desk, lang):
-    for path in PAGES:
-        here = desk("bureau", width=1440, lang=lang).open(path)
-        name = "office" + path.replace("/", "-")
-        here.picture(f"{name}-{lang}-1440")
-        assert violations(here.page) == [], path
-        here.page.set_viewport_size({"width": 390, "height": 844})
-        here.picture(f"{name}-{lang}-390")
-        assert violations(here.page) == [], path
-        assert here.overflow() <= 0, path
-        assert here.complaints == [], path
-
 
 def test_a_grant_is_previewed_and_waits_for_another_person(desk):
     here = desk("bureau").open("/grants?month=2026-12")

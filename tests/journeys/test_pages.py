@@ -41,6 +41,7 @@ PAGES = {
     "vendor-visit": ("vendor", "/visits/W000000"),
     "caregiver-next": ("caregiver", "/next"),
     "caregiver-hours": ("caregiver", "/next/hours"),
+    "caregiver-month": ("caregiver", "/next/hours?span=month"),
     "bureau-today": ("bureau", "/today"),
     "bureau-plan": ("bureau", "/plan"),
     "bureau-plan-vendor": ("bureau", "/plan?vendor=V000&district=321202"),
@@ -103,6 +104,9 @@ ELDERS = (
     "order-form",
 )
 """Pages that elders and their families read."""
+
+FAMILYS = ("elder-family", "elder-bill", "family-link", "family-join")
+"""Pages between an elder and the family."""
 
 VISITS = [
     *((name, "zh", "") for name in PAGES),
@@ -194,6 +198,14 @@ def test_elders_read_at_seven_to_one_in_large_type_and_hit_large_targets(here):
     here.desk.resize(390)
     assert here.page.evaluate(CONTRAST) == []
     assert small_things(here.page) == []
+
+
+@visits(lambda name, lang, look: not look and name in FAMILYS)
+def test_the_familys_pages_are_large_at_every_width(here):
+    for width in (1440, 390, 320):
+        assert small_things(here.desk.resize(width).page) == [], width
+        assert here.desk.overflow() <= 0, width
+    assert violations(here.page) == [], "320 px"
 
 
 @visits(lambda name, lang, look: lang == "zh" and not look)

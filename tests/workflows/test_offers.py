@@ -147,7 +147,7 @@ def _accept_in_a_process(url, folder, at, vendor, offer_id, gate, answers):
 
 def test_of_vendors_accepting_at_once_one_wins(city, ports, clock, database_url, tmp_path):
     work_order_id, ids = broadcast(city, ports)
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("fork")
     gate, answers = context.Barrier(3), context.Queue()
     city.rollback()
     workers = [

@@ -100,7 +100,7 @@ def test_a_refused_order_leaves_nothing_behind(city, ports):
         ("caregiver_id", {"vendor_id": "V1", "caregiver_id": "C3"}),
         ("site_id", {"site_id": "S404"}),
         ("rrule", {"rrule": "FREQ=NEVER"}),
-        ("rrule", {"rrule": "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30"}),
+        ("rrule", {"rrule": "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30"}),
         ("ends_on", {"rrule": "FREQ=DAILY", "ends_on": date(2026, 11, 1)}),
     ],
 )
