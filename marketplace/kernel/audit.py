@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Integer, String
+from sqlalchemy import JSON, BigInteger, Connection, Integer, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from marketplace.kernel.actor import Actor
@@ -61,3 +61,22 @@ def record(
             facts=facts,
         )
     )
+
+
+def events_of(connection: Connection, action: str) -> dict[str, list[Any]]:
+    """Return subject id -> the events of one action, oldest first: what a proof holds rows against."""
+    found: dict[str, list[Any]] = {}
+    for row in connection.execute(
+        select(
+            AuditEvent.subject_id,
+            AuditEvent.actor_id,
+            AuditEvent.role,
+            AuditEvent.at,
+            AuditEvent.reason,
+            AuditEvent.facts,
+        )
+        .where(AuditEvent.action == action)
+        .order_by(AuditEvent.id)
+    ):
+        found.setdefault(row.subject_id, []).append(row)
+    return found

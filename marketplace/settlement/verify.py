@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select, text
 
-from marketplace.kernel.audit import AuditEvent
+from marketplace.kernel.audit import events_of
 from marketplace.kernel.db import Instant
 from marketplace.kernel.immutable import missing_guards
 from marketplace.settlement import rules
@@ -143,24 +143,8 @@ def _orphans(connection: Connection) -> Iterator[Finding]:
         yield Finding("statement", row[0], "its closing is missing")
 
 
-def _events(connection: Connection, action: str) -> dict[str, list[Any]]:
-    found: dict[str, list[Any]] = {}
-    for row in connection.execute(
-        select(
-            AuditEvent.subject_id,
-            AuditEvent.actor_id,
-            AuditEvent.role,
-            AuditEvent.at,
-            AuditEvent.reason,
-            AuditEvent.facts,
-        ).where(AuditEvent.action == action)
-    ):
-        found.setdefault(row.subject_id, []).append(row)
-    return found
-
-
 def _runs(connection: Connection, shas: dict[str, list[str]]) -> Iterator[Finding]:
-    events = _events(connection, "close_period")
+    events = events_of(connection, "close_period")
     seen = set()
     for run in connection.execute(select(SettlementRun.__table__).order_by(SettlementRun.id)).all():
         seen.add(run.id)
@@ -204,7 +188,7 @@ def _runs(connection: Connection, shas: dict[str, list[str]]) -> Iterator[Findin
 
 
 def _signatures(connection: Connection) -> Iterator[Finding]:
-    events = _events(connection, "sign_statement")
+    events = events_of(connection, "sign_statement")
     signed: set[tuple[str, str]] = set()
     for row in connection.execute(
         select(StatementSignature.__table__, Statement.sha256)
@@ -249,7 +233,7 @@ def _samples(connection: Connection) -> Iterator[Finding]:
     """Hold the results of samples against what was recorded of them, both ways."""
     recorded = {
         (of, e.facts["number"], e.facts["way"], e.facts["outcome"], e.at, e.actor_id, e.reason)
-        for of, events in _events(connection, "check_sample").items()
+        for of, events in events_of(connection, "check_sample").items()
         for e in events
     }
     written = {
@@ -270,7 +254,7 @@ def _holdbacks(connection: Connection) -> Iterator[Finding]:
         (of, number, *(e.facts[k] for k in ("score", "percent", "paid_fen", "kept_fen")),
          e.at, e.actor_id, e.reason)
         for number, action in ((1, "score_holdback"), (2, "release_holdback"))
-        for of, events in _events(connection, action).items()
+        for of, events in events_of(connection, action).items()
         for e in events
     }  # fmt: skip
     written, released = set(), set()
@@ -302,7 +286,7 @@ def _holdbacks(connection: Connection) -> Iterator[Finding]:
 
 
 def _answers(connection: Connection) -> Iterator[Finding]:
-    events = _events(connection, "answer_held")
+    events = events_of(connection, "answer_held")
     count: dict[str, int] = {}
     for row in connection.execute(select(HeldAnswer.__table__).order_by(HeldAnswer.id)):
         count[row.work_order_id] = count.get(row.work_order_id, 0) + 1
@@ -323,15 +307,15 @@ def _answers(connection: Connection) -> Iterator[Finding]:
 def _seals(connection: Connection) -> Iterator[Finding]:
     rows = connection.execute(text("SELECT id, sha256 FROM ledger_seal")).all()
     seals = {str(row[0]): row[1] for row in rows}
-    for number, of in sorted(_events(connection, "seal_ledger").items()):
+    for number, of in sorted(events_of(connection, "seal_ledger").items()):
         if seals.get(number) != of[0].facts.get("sha256"):
             yield Finding("ledger_seal", number, "it is not the seal that was recorded")
 
 
 def _grant_runs(connection: Connection) -> Iterator[Finding]:
     """Hold the grant runs against what was recorded of them and against what they granted."""
-    previews = _events(connection, "preview_grants")
-    releases = _events(connection, "release_grants")
+    previews = events_of(connection, "preview_grants")
+    releases = events_of(connection, "release_grants")
     granted = {
         row[0]: int(row[1])
         for row in connection.execute(

@@ -410,6 +410,19 @@ freeze(
     columns=("work_order_id", "elder_id", "district_code", "period", "use_on"),
 )
 freeze(
+    GrantApplication.__table__,  # type: ignore[arg-type]
+    columns=(
+        "id",
+        "programme_code",
+        "elder_id",
+        "home_sha256",
+        "note",
+        "applied_by",
+        "applied_at",
+    ),
+)
+freeze(HomeGrant.__table__, columns=("programme_code", "home_sha256"))  # type: ignore[arg-type]
+freeze(
     ProgrammeChange.__table__,  # type: ignore[arg-type]
     columns=(
         "id",

@@ -41,6 +41,9 @@ FROZEN = (
     "redemption",
     "ledger_account",
     "price_split",
+    "programme_change",
+    "grant_application",
+    "home_grant",
 )
 
 

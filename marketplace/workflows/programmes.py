@@ -17,7 +17,7 @@ from marketplace.kernel.clock import Period, local
 from marketplace.kernel.errors import BadInput, NotFound, WrongState
 from marketplace.kernel.ids import new_id
 from marketplace.kernel.ports import Ports
-from marketplace.vouchers import changes, programmes
+from marketplace.vouchers import changes, programmes, rights
 from marketplace.vouchers.changes import Change, ChangeOutdated, Difference
 from marketplace.vouchers.models import ProgrammeChange
 from marketplace.vouchers.trial import Tally, Trial
@@ -156,7 +156,8 @@ def propose_change(
             proposed_at=at,
         )
         session.add(row)
-        _record(session, at, actor, "propose_change", row, row.reason)
+        sha256 = rights.proposal_sha256(vars(row))
+        _record(session, at, actor, "propose_change", row, row.reason, row_sha256=sha256)
         return _state(row, "proposed")
 
     return run_step(
@@ -314,7 +315,13 @@ def _check_waits(row: ProgrammeChange) -> None:
 
 
 def _record(
-    session: Session, at: datetime, actor: Actor, action: str, row: ProgrammeChange, reason: str
+    session: Session,
+    at: datetime,
+    actor: Actor,
+    action: str,
+    row: ProgrammeChange,
+    reason: str,
+    **facts: str,
 ) -> None:
     audit.record(
         session,
@@ -327,6 +334,7 @@ def _record(
         programme_code=row.programme_code,
         valid_from=row.valid_from.isoformat(),
         sha256=row.content_sha256,
+        **facts,
     )
 
 

@@ -17,7 +17,7 @@ from marketplace.kernel.clock import local
 from marketplace.kernel.errors import BadInput, DomainError, NotFound, WrongState
 from marketplace.kernel.ids import new_id
 from marketplace.kernel.ports import Ports
-from marketplace.vouchers import changes, purses
+from marketplace.vouchers import changes, purses, rights
 from marketplace.vouchers.eligibility import Decision, decide
 from marketplace.vouchers.models import GrantApplication
 from marketplace.vouchers.terms import Terms
@@ -123,7 +123,8 @@ def apply_for_grant(
             applied_at=at,
         )
         session.add(row)
-        _record(session, at, actor, "apply_for_grant", row, None)
+        sha256 = rights.application_sha256(vars(row))
+        _record(session, at, actor, "apply_for_grant", row, None, row_sha256=sha256)
         return Application(row.id, "applied", "", 0)
 
     return run_step(
@@ -178,7 +179,17 @@ def decide_application(
             programme_code=row.programme_code,
             amount=amount,
         )
-        _record(session, at, actor, "decide_application", row, request.reason, state=state)
+        _record(
+            session,
+            at,
+            actor,
+            "decide_application",
+            row,
+            request.reason.strip(),
+            state=state,
+            account_id=account_id,
+            amount=amount,
+        )
         return Application(row.id, state, account_id, amount)
 
     return run_step(
@@ -389,7 +400,7 @@ def _record(
     action: str,
     row: GrantApplication,
     reason: str | None,
-    **facts: str,
+    **facts: str | int,
 ) -> None:
     audit.record(
         session,

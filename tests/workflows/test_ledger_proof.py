@@ -22,6 +22,12 @@ from marketplace.vouchers.payouts import record_payment
 from marketplace.workflows.grants import grant_period
 from marketplace.workflows.holdback import release_holdback, score_holdback
 from marketplace.workflows.ledger import export_beancount, seal_ledger, verify_ledger
+from marketplace.workflows.purses import (
+    ApplyForGrant,
+    DecideApplication,
+    apply_for_grant,
+    decide_application,
+)
 from marketplace.workflows.statements import answer_held
 from tests.builders import (
     DISTRICT,
@@ -34,6 +40,7 @@ from tests.builders import (
     an_assessment,
     an_elder,
 )
+from tests.workflows.test_programmes import changed, proposed, released
 from tests.workflows.test_settlement import (
     BUREAU,
     BUREAU_2,
@@ -44,8 +51,11 @@ from tests.workflows.test_settlement import (
     serve,
     sign_all,
 )
+from tests.workflows.world import key
 
 ONE, TWO = Actor("one", Role.SYSTEM), Actor("two", Role.SYSTEM)
+MORE_HOURS = changed(("amount = 120", "amount = 180"), valid_from="2027-03-01")
+FROM_85 = changed(("at_least = 80\nsource", "at_least = 85\nsource"), valid_from="2027-04-01")
 JANUARY_5 = datetime(2027, 1, 5, 1, 0, tzinfo=UTC)
 
 
@@ -54,7 +64,7 @@ def books(session, ports, clock):
     """Two months granted, visits captured, reversed, released, a month closed and paid, all sealed."""
     with transaction(session):
         for n in (1, 2):
-            an_elder(session, id=f"E{n}", income_class="dibao")
+            an_elder(session, id=f"E{n}", income_class="dibao", address=f"人民路 {n} 号")
             an_assessment(session, f"E{n}", level=2)
         a_vendor(session)
         a_caregiver(session)
@@ -86,10 +96,26 @@ def books(session, ports, clock):
         answer_held(session, ports, VENDOR, run_id=run, work_order_id="W3", text=said)
     sign_all(session, ports)
     grant_period(session, ports, ONE, TWO, period=Period(2026, 12))
+    change = proposed(session, ports, MORE_HOURS, key="p1")
+    proposed(session, ports, FROM_85, key="p2")
+    released(session, ports, change)
+    decide(session, ports, applied(session, ports, "E1"), approve=True)
+    decide(session, ports, applied(session, ports, "E2"), approve=False)
     clock.at = JANUARY_5
     score_holdback(session, ports, BUREAU, **Q4, score=90, reason="回访满意率")
     release_holdback(session, ports, BUREAU_2, **Q4)
+    decide(session, ports, applied(session, ports, "E2"), approve=True)
     seal_ledger(session, ports)
+
+
+def applied(session, ports, elder_id):
+    request = ApplyForGrant(elder_id, "ADAPT", "handrails in the bath")
+    return apply_for_grant(session, ports, ONE, key=key(), request=request).application_id
+
+
+def decide(session, ports, application_id, *, approve):
+    request = DecideApplication(application_id, approve, "seen at home")
+    decide_application(session, ports, TWO, key=key(), request=request)
 
 
 def test_honest_books_are_proven(session, books):
@@ -530,6 +556,91 @@ TAMPERINGS = [
         SWAP,
         "UPDATE holdback_step SET paid_fen = kept_fen + 1, kept_fen = paid_fen - 1",
         "holdback_step 2026Q4",
+    ),
+    (
+        "programme_change",
+        CHANGE,
+        "UPDATE programme_change SET valid_from = '2027-02-01' WHERE state = 'released'",
+        "programme_change",
+    ),
+    (
+        "programme_change",
+        CHANGE,
+        "UPDATE programme_change SET state = 'released', released_by = 'u-two', released_at = '2026-12-02 00:00:00' WHERE state = 'proposed'",
+        "programme_change",
+    ),
+    (
+        "programme_change",
+        CHANGE,
+        "UPDATE programme_change SET released_by = 'x' WHERE state = 'released'",
+        "programme_change",
+    ),
+    (
+        "programme_change",
+        DELETE,
+        "DELETE FROM programme_change WHERE state = 'released'",
+        "programme_change",
+    ),
+    (
+        "programme_change",
+        INSERT,
+        "INSERT INTO programme_change SELECT 'PC-x', programme_code, valid_from, content, content_sha256, base_sha256, reason, period, trial, state, proposed_by, proposed_at, released_by, released_at FROM programme_change WHERE state = 'released'",
+        "programme_change PC-x",
+    ),
+    (
+        "programme_change",
+        SWAP,
+        "UPDATE programme_change SET base_sha256 = content_sha256, content_sha256 = base_sha256",
+        "programme_change",
+    ),
+    (
+        "grant_application",
+        CHANGE,
+        "UPDATE grant_application SET state = 'approved' WHERE state = 'refused'",
+        "grant_application",
+    ),
+    (
+        "grant_application",
+        CHANGE,
+        "UPDATE grant_application SET note = 'x' WHERE state = 'refused'",
+        "grant_application",
+    ),
+    (
+        "grant_application",
+        DELETE,
+        "DELETE FROM grant_application WHERE state = 'refused'",
+        "grant_application",
+    ),
+    (
+        "grant_application",
+        INSERT,
+        "INSERT INTO grant_application SELECT 'GA-x', programme_code, elder_id, home_sha256, note, state, applied_by, applied_at, decided_by, decided_at, reason FROM grant_application WHERE state = 'refused'",
+        "grant_application GA-x",
+    ),
+    (
+        "grant_application",
+        SWAP,
+        "UPDATE grant_application SET elder_id = CASE elder_id WHEN 'E1' THEN 'E2' ELSE 'E1' END WHERE state = 'approved'",
+        "grant_application",
+    ),
+    ("home_grant", CHANGE, "UPDATE home_grant SET last_on = '2021-01-01'", "home_grant ADAPT"),
+    (
+        "home_grant",
+        DELETE,
+        "DELETE FROM home_grant WHERE last_on = (SELECT MAX(last_on) FROM home_grant)",
+        "home_grant ADAPT",
+    ),
+    (
+        "home_grant",
+        INSERT,
+        "INSERT INTO home_grant SELECT 'BED', home_sha256, last_on FROM home_grant",
+        "home_grant BED",
+    ),
+    (
+        "home_grant",
+        SWAP,
+        "UPDATE home_grant SET last_on = CASE WHEN last_on = (SELECT MAX(last_on) FROM home_grant) THEN (SELECT MIN(last_on) FROM home_grant) ELSE (SELECT MAX(last_on) FROM home_grant) END",
+        "home_grant ADAPT",
     ),
 ]
 """Table, what is done to it, plain SQL, and what a finding must name."""
