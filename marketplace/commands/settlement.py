@@ -58,15 +58,21 @@ def close(period: Period, district: str | None, by: str) -> None:
 @settlement.command("export")
 @click.option("--period", type=PeriodType(), required=True)
 @click.option("--pdf", is_flag=True, help="Print each statement as PDF too; needs nuanju[pdf].")
+@click.option(
+    "--programmes",
+    is_flag=True,
+    help="The office's copy with a column for each programme, which tells of income and ability;"
+    " without it the vendor's copy.",
+)
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @with_appcontext
-def export(period: Period, pdf: bool, folder: Path) -> None:
+def export(period: Period, pdf: bool, programmes: bool, folder: Path) -> None:
     """Write every statement of a month as CSV, XLSX and a printable sheet."""
     folder.mkdir(parents=True, exist_ok=True)
     printer = ports().printer
     ids = query.statement_ids(session(), str(period))
     for number in ids:
-        doc = query.document(session(), number)
+        doc = query.document(session(), number, for_vendor=not programmes)
         page = sheets.to_html(doc)
         (folder / f"{number}.csv").write_bytes(sheets.to_csv(doc))
         (folder / f"{number}.xlsx").write_bytes(sheets.to_xlsx(doc))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -136,19 +136,35 @@ def _answers(session: Session, keys: Sequence[tuple[str, str]]) -> dict[tuple[st
     return {(r.run_id, r.work_order_id): r.text for r in rows}
 
 
-def document(session: Session, statement_id: str) -> Document:
-    """Return a statement with everything that is printed; raises ``NotFound``."""
+PUBLIC = "government"
+"""Every payer but the elder, as a vendor sees them."""
+
+
+def payers_for_vendor(by_programme: Mapping[str, int]) -> dict[str, int]:
+    """Return fen by who pays, the government or the elder: a programme tells of income and ability."""
+    own = by_programme.get(OWN, 0)
+    rest = sum(by_programme.values()) - own
+    return {code: fen for code, fen in ((PUBLIC, rest), (OWN, own)) if fen}
+
+
+def document(session: Session, statement_id: str, *, for_vendor: bool = False) -> Document:
+    """Return a statement with everything that is printed; raises ``NotFound``.
+
+    ``for_vendor``: the copy that a vendor may hold, which names no programme.
+    """
     row = settlement.statement(session, statement_id)
     run = session.get(SettlementRun, row.run_id)
     if run is None:
         raise NotFound(kind="settlement_run", id=row.run_id)
     lines = settlement.lines_of(session, statement_id)
+    payers = payers_for_vendor if for_vendor else dict
+    lines = [replace(line, by_programme=payers(line.by_programme)) for line in lines]
     book = changes.book(session)
     names = {
         code: book.terms_of(code, run.closed_at.date()).name_zh
         for code in {c for line in lines for c in line.by_programme}
-        if code != OWN
-    } | {OWN: "自付"}
+        if code not in (OWN, PUBLIC)
+    } | {OWN: "自付", PUBLIC: "财政支付"}
     return Document(
         statement_id=row.id,
         period=row.period,
@@ -162,11 +178,12 @@ def document(session: Session, statement_id: str) -> Document:
         outside_fen=row.outside_fen,
         own_fen=row.own_fen,
         holdback_fen=row.holdback_fen,
-        by_programme=row.by_programme,
+        by_programme=payers(row.by_programme),
         sha256=row.sha256,
         lines=lines,
         service_names=_service_names(session, sorted({line.service_code for line in lines})),
         programme_names=names,
+        for_vendor=for_vendor,
         signatures=[
             Signature(s.step, s.by, s.at) for s in settlement.signatures(session, statement_id)
         ],

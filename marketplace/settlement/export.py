@@ -37,7 +37,8 @@ class Signature:
 @dataclass(frozen=True, slots=True)
 class Document:
     """A statement with everything that is printed. ``closed_at`` is the only time in the bytes that
-    is not a line's; a later signature changes the sheet, nothing else does."""
+    is not a line's; a later signature changes the sheet, nothing else does. ``for_vendor``: it names
+    no programme; ``sha256`` is that of the statement itself in every copy."""
 
     statement_id: str
     period: str
@@ -57,6 +58,7 @@ class Document:
     service_names: Mapping[str, str]
     programme_names: Mapping[str, str]
     signatures: Sequence[Signature] = ()
+    for_vendor: bool = False
 
     @property
     def programmes(self) -> list[str]:
@@ -112,6 +114,7 @@ def _sums(doc: Document) -> list[tuple[str, str]]:
         ("质量保证金（元）", yuan_from_fen(doc.holdback_fen)),
         ("本期实付（元）" if net >= 0 else "应退回（元）", yuan_from_fen(abs(net))),
         ("大写", yuan_in_words(abs(net))),
+        ("联次", "服务商联" if doc.for_vendor else "民政财政联"),
         ("内容校验", doc.sha256),
     ]
 

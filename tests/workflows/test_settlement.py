@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+from openpyxl import load_workbook
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DatabaseError
 
@@ -332,6 +334,34 @@ def test_the_sheets_are_the_same_bytes_again(session, ports, november):
         assert make(doc) == make(document(session, ST))
     assert to_csv(doc).decode("utf-8-sig").startswith("结算单号,ST-2026-11-321204-V1")
     assert "壹佰叁拾伍元整" in to_html(doc).decode()
+
+
+PROGRAMMES = ("GP", "LV", "NV", "政府购买", "养老服务券", "消费补贴")
+
+
+def test_a_vendors_copy_names_no_programme(session, ports, november):
+    close(session, ports)
+    full, copy = document(session, ST), document(session, ST, for_vendor=True)
+    assert {c for line in full.lines for c in line.by_programme} > {"GP-A2", "LV", "NV"}
+    sums = ("total_fen", "payable_fen", "outside_fen", "own_fen", "holdback_fen", "sha256")
+    assert [getattr(copy, s) for s in sums] == [getattr(full, s) for s in sums]
+    assert [line.total_fen for line in copy.lines] == [line.total_fen for line in full.lines]
+    assert [line.by_programme["OWN"] for line in copy.lines] == [
+        line.by_programme["OWN"] for line in full.lines
+    ]
+    for make in (to_csv, to_html):
+        assert any(p in make(full).decode() for p in PROGRAMMES)
+        lines = make(copy).decode().replace(copy.sha256, "")
+        assert [p for p in PROGRAMMES if p in lines] == []
+    cells = [
+        str(cell)
+        for sheet in load_workbook(io.BytesIO(to_xlsx(copy))).worksheets
+        for row in sheet.iter_rows(values_only=True)
+        for cell in row
+        if cell is not None and cell != copy.sha256
+    ]
+    assert [p for p in PROGRAMMES if any(p in cell for cell in cells)] == []
+    assert "财政支付（元）" in cells
 
 
 @pytest.mark.parametrize(

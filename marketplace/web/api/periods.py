@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,7 +9,6 @@ from apiflask import APIBlueprint
 
 from marketplace.kernel.actor import Role
 from marketplace.queries import statements as views
-from marketplace.vouchers.programmes import OWN
 from marketplace.web.api import answers as out
 from marketplace.web.api import bodies
 from marketplace.web.api.frame import command_key, for_action, period_of, ports, session, write
@@ -115,7 +113,9 @@ def list_statements(query_data: bodies.StatementQuery) -> Any:
 @for_action(Action.SEE_STATEMENT)
 def get_statement(statement_id: str) -> Any:
     """Return one statement with its lines and signatures."""
-    found = views.document(session(), statement_id)
+    # To a vendor the payer is the government or the elder: a programme tells of income and ability.
+    for_vendor = current_actor().role is Role.VENDOR
+    found = views.document(session(), statement_id, for_vendor=for_vendor)
     require(
         current_actor(),
         Action.SEE_STATEMENT,
@@ -134,27 +134,18 @@ def get_statement(statement_id: str) -> Any:
         "payable_fen": found.payable_fen,
         "own_fen": found.own_fen,
         "holdback_fen": found.holdback_fen,
-        "by_programme": _payers(found.by_programme),
+        "by_programme": dict(found.by_programme),
         "sha256": found.sha256,
         "lines": [
             {
                 **asdict(line),
                 "visit_on": line.visit_on.isoformat(),
-                "by_programme": _payers(line.by_programme),
+                "by_programme": dict(line.by_programme),
             }
             for line in found.lines
         ],
         "signatures": [{"step": s.step, "at": s.at.isoformat()} for s in found.signatures],
     }
-
-
-def _payers(by_programme: Mapping[str, int]) -> dict[str, int]:
-    """Return who pays. To a vendor that is the government or the elder: a programme tells of income."""
-    if current_actor().role is not Role.VENDOR:
-        return dict(by_programme)
-    own = by_programme.get(OWN, 0)
-    rest = sum(by_programme.values()) - own
-    return {k: v for k, v in (("government", rest), (OWN, own)) if v}
 
 
 @bp.post("/statements/<string:statement_id>/signatures")
