@@ -470,6 +470,21 @@ def programme_word(code: str) -> str:
     return str(known[1]) if known else code
 
 
+MOVEMENTS: dict[str, Any] = {
+    "granted": _l("granted"),
+    "own_money": _l("your own money, put in"),
+    "gift": _l("a gift"),
+    "given_back": _l("came back"),
+    "used": _l("used"),
+    "held": _l("held for a visit to come"),
+    "lapsed": _l("lapsed at its end"),
+    "given_away": _l("given to a relative"),
+    "for_a_day": _l("set aside for one day"),
+    "other": _l("corrected"),
+}
+"""What a movement of a purse is -> word."""
+
+
 @dataclass(frozen=True, slots=True)
 class PayLine:
     """One payer as the split shows it; own money comes last."""

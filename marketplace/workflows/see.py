@@ -48,10 +48,21 @@ def _see(session: Session, actor: Actor, work_order_id: str, action: Action, wha
 
 def see_elder(session: Session, ports: Ports, actor: Actor, elder_id: str) -> Seen:
     """Return what the actor sees of an elder; raises ``NotFound`` or ``NotAllowed``."""
+    return _see_elder(session, ports, actor, elder_id, Action.SEE_ELDER, "file")
+
+
+def see_purses(session: Session, ports: Ports, actor: Actor, elder_id: str) -> Seen:
+    """Return what the actor sees of an elder's purses; raises ``NotFound`` or ``NotAllowed``."""
+    return _see_elder(session, ports, actor, elder_id, Action.SEE_MONEY, "money")
+
+
+def _see_elder(
+    session: Session, ports: Ports, actor: Actor, elder_id: str, action: Action, what: str
+) -> Seen:
     elder = access.facts(session, elder_id, on=today(ports.clock))
     about = subjects.about_elder(session, actor, elder)
-    policy.require(actor, Action.SEE_ELDER, about)
-    seen_file(session, actor, elder_id, "file")
+    policy.require(actor, action, about)
+    seen_file(session, actor, elder_id, what)
     return Seen(
         fields=policy.fields(actor, powers=about.powers, accepted=False),
         may=frozenset(a for a in Action if policy.allows(actor, a, about)),

@@ -30,7 +30,8 @@ def app(tmp_path_factory: pytest.TempPathFactory):
 def token(app) -> str:
     """A token that was given while the database still answered."""
     with app.app_context():
-        return Account(id="u1", fs_uniquifier="f" * 32).get_auth_token()
+        account = Account(id="u1", fs_uniquifier="f" * 32, fs_token_uniquifier="f" * 32)
+        return account.get_auth_token()
 
 
 def assert_told(answer) -> None:

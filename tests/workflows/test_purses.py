@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from marketplace.kernel.actor import Actor, Role
 from marketplace.kernel.db import prepare_engine, transaction
 from marketplace.kernel.errors import BadInput, NotAllowed, NotFound, WrongState
+from marketplace.queries.purse_history import movements
 from marketplace.vouchers import service
 from marketplace.vouchers.ledger import EntitlementTooSmall
 from marketplace.vouchers.models import LedgerAccount
@@ -346,3 +347,59 @@ def test_in_bulk_a_package_that_lacks_visits_is_left_alone(bed):
         asked = [service.CaptureRequest("P", visit, "V1")]
         assert service.capture_many(bed, asked, at=NOW) == []
     assert service.shares_of(bed, "P")[0].state == "held"
+
+
+# What a purse's history tells
+
+
+def balanced(session, elder="E1"):
+    """Return the movements of an elder, each purse's sum held against what is left in it."""
+    found = movements(session, elder, NOW.date())
+    for account_id in {m.account_id for m in found}:
+        assert sum(m.amount for m in found if m.account_id == account_id) == left(
+            session, account_id
+        )
+    return [(m.programme_code, m.what, m.amount, m.work_order_id) for m in found]
+
+
+def test_a_charity_purse_tells_money_gift_hold_and_use(register, ports):
+    filled(register, ports, 10_000)
+    version = a_service(register, price_fen=3_000)
+    register.commit()
+    with transaction(register):
+        a_hold(register, "W1", version=version)
+        a_hold(register, "W2", version=version, visit_on=date(2026, 11, 24))
+        a_hold(register, "W3", version=version, visit_on=date(2026, 11, 25))
+        redeem(register, "W1")
+        service.release(register, work_order_id="W3", at=NOW, reason="cancelled")
+    assert balanced(register) == [
+        ("CHAR", "used", -3_000, "W1"),
+        ("CHAR", "held", -3_000, "W2"),
+        ("CHAR", "gift", 5_000, None),
+        ("CHAR", "own_money", 10_000, None),
+    ]
+
+
+def test_what_is_taken_back_comes_back_into_the_purse(register, ports):
+    filled(register, ports, 10_000)
+    with transaction(register):
+        a_hold(register, "W1", version=a_service(register, price_fen=3_000))
+        redeem(register, "W1")
+        service.reverse(register, work_order_id="W1", at=NOW, reason="x", actor="b")
+    assert balanced(register)[0] == ("CHAR", "given_back", 3_000, "W1")
+
+
+def test_hours_tell_who_gave_and_who_got(register, ports):
+    credited(register, ports, 60)
+    given(register, ports, 45)
+    assert balanced(register) == [
+        ("TB", "given_away", -45, None),
+        ("TB", "granted", 60, None),
+    ]
+    assert balanced(register, "E2") == [("TB", "gift", 45, None)]
+
+
+def test_a_purse_that_ended_a_year_ago_is_told_no_more(register, ports):
+    filled(register, ports, 10_000)
+    assert movements(register, "E1", date(2028, 10, 31)) != []
+    assert movements(register, "E1", date(2028, 11, 2)) == []

@@ -18,6 +18,7 @@ from marketplace.web.api import (
     orders,
     periods,
     privacy,
+    purses,
     redeem,
     rings,
     settlement,
@@ -69,6 +70,7 @@ def register(app: APIFlask) -> None:
         redeem,
         facts,
         privacy,
+        purses,
     ):
         app.register_blueprint(module.bp)
     limiter: Limiter = next(iter(app.extensions["limiter"]))

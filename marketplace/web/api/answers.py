@@ -9,7 +9,9 @@ from pydantic import BaseModel, ConfigDict, RootModel
 
 from marketplace.queries import as_of as as_of_views
 from marketplace.queries import crosschecks as crosscheck_views
+from marketplace.queries import entitlements as entitlement_views
 from marketplace.queries import orders as views
+from marketplace.queries import purse_history as purse_views
 from marketplace.queries import statements as statement_views
 from marketplace.queries import suspensions as suspension_views
 from marketplace.visits.fraud_month import MonthFinding
@@ -25,6 +27,7 @@ from marketplace.workflows import (
     own_money,
     place,
     privacy,
+    purses,
     recur,
     redeem,
     reverse,
@@ -223,6 +226,22 @@ class StatementOut(BaseModel):
 
 class SignedOut(RootModel[statements.Signed]):
     """How far a statement has come."""
+
+
+class PursesOut(BaseModel):
+    """What an elder holds, how it moved (fen or minutes; less than nothing went out), and what is owed."""
+
+    purses: list[entitlement_views.Purse]
+    movements: list[purse_views.Movement]
+    owed_fen: int
+
+
+class ApplicationOut(RootModel[purses.Application]):
+    """An application for a grant, and what it filled once it is approved."""
+
+
+class PurseFilledOut(RootModel[purses.PurseFilled]):
+    """A purse and what came into it."""
 
 
 class SampleOut(BaseModel):

@@ -357,3 +357,39 @@ class AsOfQuery(Query):
 
     on: Day
     known_at: Moment | None = None
+
+
+class GrantApplication(Body):
+    """Which programme is applied for, and what is wanted."""
+
+    programme_code: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9-]{0,11}$")]
+    note: Note = ""
+
+
+class ApplicationDecision(Body):
+    """Whether an application is approved, and why."""
+
+    approve: Flag
+    reason: Annotated[Note, Field(min_length=1, pattern=r"\S")]
+
+
+class TopUp(Body):
+    """An elder's own money; ``receipt`` names the payment."""
+
+    fen: Fen
+    receipt: Reference
+
+
+class CreditHours(Body):
+    """Verified hours of helping, in minutes; ``record`` names the register's entry."""
+
+    minutes: Minutes
+    record: Reference
+
+
+class GiveHours(Body):
+    """Hours for a relative in the register, in minutes; ``relation`` in plain words."""
+
+    to_elder_id: Id
+    minutes: Minutes
+    relation: Annotated[Short, Field(pattern=r"\S")]

@@ -19,6 +19,7 @@ from marketplace.web.pages import (
     money,
     office,
     ordering,
+    purses,
     session,
     vendor,
     vendor_money,
@@ -42,6 +43,7 @@ _DESKS = (
     office,
     money,
     messages,
+    purses,
     live,
 )
 
