@@ -19,10 +19,11 @@ from marketplace.visits.models import CardCode, ElderCard
 from marketplace.visits.papers import SlipUsed
 from marketplace.visits.rules import TooEarly
 from marketplace.vouchers.service import entries_of, shares_of
-from marketplace.workflows import redeem
 from marketplace.workflows.accept import AnswerRequest, accept_offer
 from marketplace.workflows.cards import IssueRequest, RevokeRequest, cards_of, issue, revoke
-from marketplace.workflows.redeem import PaperEntry, PhoneReport, SiteReading
+from marketplace.workflows.redeem_at_site import SiteReading, read_at_site
+from marketplace.workflows.redeem_by_phone import PhoneReport, report_by_phone
+from marketplace.workflows.redeem_on_paper import PaperEntry, enter_paper
 from marketplace.workflows.upkeep import upkeep
 from marketplace.workflows.visit import CheckInRequest, CheckOutRequest, check_in, check_out
 from tests import builders
@@ -196,7 +197,7 @@ def booked_meal(session, ports, **changed):
 
 def at_site(session, ports, code=CARD_NUMBER, actor=V1, people=("C2",), reading=None):
     ask = SiteReading("K1", reading or key(), code, list(people))
-    return redeem.read_at_site(session, ports, actor, key=key(), request=ask)
+    return read_at_site(session, ports, actor, key=key(), request=ask)
 
 
 def test_a_meal_at_a_site_is_handed_over_at_one_reading(city, ports, clock):
@@ -287,7 +288,7 @@ def by_phone(session, ports, clock, work_order_id, number=PHONE, actor=HOTLINE, 
         "number": number,
     }
     ask = PhoneReport(**{**values, **changed})
-    return redeem.report_by_phone(session, ports, actor, key=key(), request=ask)
+    return report_by_phone(session, ports, actor, key=key(), request=ask)
 
 
 def test_what_the_elder_says_from_the_own_number_captures_the_hold(city, ports, clock):
@@ -355,7 +356,7 @@ def paper(session, ports, work_order_id, actor=COMMUNITY, **changed):
         "signed_by": "elder",
     }
     ask = PaperEntry(**{**values, **changed})
-    return redeem.enter_paper(session, ports, actor, key=key(), request=ask)
+    return enter_paper(session, ports, actor, key=key(), request=ask)
 
 
 def test_two_people_who_read_the_same_end_the_visit_and_silence_captures_it(city, ports, clock):

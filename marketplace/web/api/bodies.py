@@ -39,7 +39,7 @@ from marketplace.web.api.types import (
 from marketplace.workflows.accept import DECLINE_REASONS
 from marketplace.workflows.interrupt import INTERRUPT_REASONS
 from marketplace.workflows.privacy import PURPOSES
-from marketplace.workflows.redeem import SIGNED_BY
+from marketplace.workflows.redeem_on_paper import SIGNED_BY
 from marketplace.workflows.reverse import REASONS as REVERSE_REASONS
 from marketplace.workflows.statements import STEPS
 

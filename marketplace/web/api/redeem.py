@@ -10,7 +10,7 @@ from marketplace.web.api import answers as out
 from marketplace.web.api import bodies
 from marketplace.web.api.frame import for_action, ports, session, write
 from marketplace.web.auth import current_actor
-from marketplace.workflows import cards, redeem
+from marketplace.workflows import cards, redeem_at_site, redeem_by_phone, redeem_on_paper
 from marketplace.workflows.policy import Action
 
 bp = APIBlueprint("api_redeem", __name__, url_prefix="/api/v1", tag="Redemption")
@@ -48,7 +48,9 @@ def revoke_card(card_id: str, json_data: bodies.Reason) -> Any:
 @for_action(Action.REDEEM_AT_SITE)
 def read_at_site(site_id: str, json_data: bodies.Reading) -> Any:
     """Redeem what is booked at a site by the card that is shown; a refusal says why, and keeps the hold."""
-    return write(redeem.read_at_site, redeem.SiteReading(site_id, **json_data.model_dump()))
+    return write(
+        redeem_at_site.read_at_site, redeem_at_site.SiteReading(site_id, **json_data.model_dump())
+    )
 
 
 @bp.post("/work-orders/<string:work_order_id>/phone-report")
@@ -57,8 +59,8 @@ def read_at_site(site_id: str, json_data: bodies.Reading) -> Any:
 @for_action(Action.REDEEM_BY_PHONE)
 def report_by_phone(work_order_id: str, json_data: bodies.PhoneReport) -> Any:
     """Redeem a visit that the elder confirms on the phone."""
-    asked = redeem.PhoneReport(work_order_id=work_order_id, **json_data.model_dump())
-    return write(redeem.report_by_phone, asked)
+    asked = redeem_by_phone.PhoneReport(work_order_id=work_order_id, **json_data.model_dump())
+    return write(redeem_by_phone.report_by_phone, asked)
 
 
 @bp.post("/work-orders/<string:work_order_id>/paper")
@@ -67,5 +69,5 @@ def report_by_phone(work_order_id: str, json_data: bodies.PhoneReport) -> Any:
 @for_action(Action.ENTER_PAPER)
 def enter_paper(work_order_id: str, json_data: bodies.Paper) -> Any:
     """Type a paper record in; a second person types it again, unseen."""
-    asked = redeem.PaperEntry(work_order_id=work_order_id, **json_data.model_dump())
-    return write(redeem.enter_paper, asked)
+    asked = redeem_on_paper.PaperEntry(work_order_id=work_order_id, **json_data.model_dump())
+    return write(redeem_on_paper.enter_paper, asked)
