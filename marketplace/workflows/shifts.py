@@ -22,7 +22,7 @@ from marketplace.kernel.ports import Ports
 from marketplace.orders import service as orders
 from marketplace.orders.states import State
 from marketplace.workflows import policy
-from marketplace.workflows.board import KeepRequest, keep_within, say_left_out
+from marketplace.workflows.keep import KeepRequest, keep_within, say_left_out
 from marketplace.workflows.policy import About, Action
 from marketplace.workflows.seats import Seat, write_seats
 from marketplace.workflows.step import run_step

@@ -8,17 +8,14 @@ from marketplace.kernel.clock import second_of
 from marketplace.kernel.errors import NotAllowed, NotFound
 from marketplace.orders import service as orders
 from marketplace.orders.states import State
-from marketplace.workflows.board import (
+from marketplace.workflows.board import preview_absence, preview_fill, preview_move, why
+from marketplace.workflows.keep import (
     KeepRequest,
     LockRequest,
     MoveBreaksRule,
     VisitMoved,
     keep_changes,
     lock_visit,
-    preview_absence,
-    preview_fill,
-    preview_move,
-    why,
 )
 from marketplace.workflows.seats import Seat
 from tests.workflows import world

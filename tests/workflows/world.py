@@ -225,7 +225,7 @@ def actor_of(caregiver_id: str) -> Actor:
 
 def given(session: Session, ports, work_order_id: str, who: str, start_s: int) -> None:
     """Give a visit a caregiver of the first vendor by hand, and leave it to planning afterwards."""
-    from marketplace.workflows.board import LockRequest, lock_visit
+    from marketplace.workflows.keep import LockRequest, lock_visit
     from marketplace.workflows.substitute import SubstituteRequest, substitute
 
     asked = SubstituteRequest(work_order_id, [who], start_s)

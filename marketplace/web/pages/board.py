@@ -26,7 +26,8 @@ from marketplace.web.pages.bureau import asked_day, asked_district
 from marketplace.web.pages.frame import say_refusal, session
 from marketplace.web.words import BINDINGS, LEFT_OUT, error_sentence
 from marketplace.workflows import board as steps
-from marketplace.workflows.board import KeepRequest, LockRequest, Preview
+from marketplace.workflows.board import Preview
+from marketplace.workflows.keep import KeepRequest, LockRequest, keep_changes, lock_visit
 from marketplace.workflows.policy import Action, roles_of, scope
 from marketplace.workflows.seats import Seat
 
@@ -244,7 +245,7 @@ def keep() -> Response:
     lock = [form["back"]] if form.get("lock") and form.get("back") else []
     asked = KeepRequest(_day(form.get("day", "")), seats, lock)
     with say_refusal():
-        kept = steps.keep_changes(
+        kept = keep_changes(
             session(),
             current_app.extensions["ports"],
             current_actor(),
@@ -268,7 +269,7 @@ def lock() -> Response:
     """Lock a visit against planning, or take the lock off."""
     visit, locked = request.form.get("visit", ""), request.form.get("lock") == "1"
     with say_refusal():
-        steps.lock_visit(
+        lock_visit(
             session(),
             current_app.extensions["ports"],
             current_actor(),
