@@ -35,17 +35,17 @@ def said_to(
     if not to:
         return []
     rows = session.execute(
-        select(m.due_at, m.delivered_at, m.template, m["values"])
+        select(m.due_at, m.delivered_at, m.template, m.values)
         .where(or_(*to), m.template.in_(FOR_PEOPLE), m.due_at > at - KEPT)
         .order_by(m.due_at.desc(), m.id)
         .limit(limit)
     )
     return [
         Message(
-            at=row.delivered_at or row.due_at,
-            template=row.template,
-            values=row.values,
-            work_order_id=row.values.get("work_order_id"),
+            at=delivered_at or due_at,
+            template=template,
+            values=values,
+            work_order_id=values.get("work_order_id"),
         )
-        for row in rows
+        for due_at, delivered_at, template, values in rows
     ]
