@@ -316,7 +316,11 @@ def test_a_call_from_an_unknown_number_keeps_the_hold_for_a_person(city, ports, 
     told = city.scalars(
         select(OutboxMessage).where(OutboxMessage.template == "visit_not_verified")
     ).one()
-    assert told.values == {"work_order_id": work_order_id, "why": "PHONE"}
+    assert told.values == {
+        "work_order_id": work_order_id,
+        "day": TUESDAY.isoformat(),
+        "why": "PHONE",
+    }
 
 
 def test_the_rules_look_at_a_call_as_at_any_visit(city, ports, clock):

@@ -143,7 +143,8 @@ def test_whom_nobody_can_have_is_listed_with_the_reason_and_the_hotline_told(cit
     told = city.scalars(
         select(OutboxMessage).where(OutboxMessage.template == "visit_not_moved")
     ).one()
-    assert told.values == {"work_order_id": work_order_id, "why": "licence"}
+    day = city.get_one(WorkOrder, work_order_id).visit_on.isoformat()
+    assert told.values == {"work_order_id": work_order_id, "day": day, "why": "licence"}
 
 
 def test_a_visit_that_is_being_served_is_left_and_listed(city, ports, clock):
