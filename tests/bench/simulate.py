@@ -2,8 +2,8 @@
 
 ``python -m tests.bench.simulate --steps 100000 --seed 1``
 
-With ``--folder`` the run is kept: ``--seconds`` ends it early, the same command goes on from there, and
-the steps are those of one run.
+With ``--folder`` the run is kept: ``--seconds`` or SIGTERM ends it early, the same command goes on from
+there, and the steps are those of one run.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import pickle
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -462,6 +463,10 @@ WEIGHTS = {
 }
 
 
+_told_to_stop: list[int] = []
+"""The signal to end after the step that is being done, where one came."""
+
+
 def drive(
     world: World,
     rng: random.Random,
@@ -486,7 +491,7 @@ def drive(
                 f" + free {free} fen\n"
             )
             sys.stdout.flush()
-        if until is not None and time.monotonic() > until:
+        if _told_to_stop or (until is not None and time.monotonic() > until):
             break
     return n
 
@@ -508,6 +513,7 @@ def main() -> None:
 
 def _run(url: str, folder: Path, options: argparse.Namespace) -> None:
     kept = folder / "world.pickle"
+    signal.signal(signal.SIGTERM, lambda number, _: _told_to_stop.append(number))
     until = time.monotonic() + options.seconds if options.seconds else None
     engine = engine_of(url)
     with engine.begin() as connection:
