@@ -9,6 +9,7 @@ import click
 from flask import Flask, current_app
 from flask.cli import with_appcontext
 from gunicorn.app.base import BaseApplication
+from gunicorn.workers.gthread import ThreadWorker
 
 from marketplace.workflows import day_part
 
@@ -29,6 +30,23 @@ class _Server(BaseApplication):  # type: ignore[misc]
         return self._app
 
 
+class _Worker(ThreadWorker):  # type: ignore[misc]
+    """A worker whose live streams end with it: told to stop, interrupted, or renewed after its time.
+
+    gunicorn waits half a minute for requests under way, and an open page always has one.
+    """
+
+    @property
+    def alive(self) -> bool:
+        return self._alive
+
+    @alive.setter
+    def alive(self, alive: bool) -> None:
+        self._alive = alive
+        if not alive:
+            self.app.load().extensions["ports"].live.close()
+
+
 def _warm_up(_server: Any, _worker: Any) -> None:
     """Load the dispatcher beside the first requests: it takes a second, and somebody will ask."""
     threading.Thread(target=day_part.warm_up, daemon=True).start()
@@ -46,7 +64,7 @@ def run_server(app: Flask, *, host: str, port: int, workers: int) -> None:
         {
             "bind": f"{host}:{port}",
             "workers": workers,
-            "worker_class": "gthread",
+            "worker_class": _Worker,
             "threads": 32,
             "max_requests": 5_000,
             "max_requests_jitter": 500,

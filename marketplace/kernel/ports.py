@@ -93,7 +93,12 @@ class Subscription(Protocol):
     """What one listener hears."""
 
     def get(self, timeout_s: float) -> dict[str, Any] | None:
-        """Return the next message, or ``None`` when none came in time."""
+        """Return the next message, or ``None`` when none came in time or the feed was closed."""
+        ...
+
+    @property
+    def is_over(self) -> bool:
+        """Say whether the feed was closed: nothing comes any more."""
         ...
 
 
@@ -107,6 +112,10 @@ class LiveFeed(Protocol):
     def publish(self, topic: str, message: dict[str, Any]) -> None: ...
 
     def subscribe(self, *topics: str) -> AbstractContextManager[Subscription]: ...
+
+    def close(self) -> None:
+        """End every subscription of this process, now and from now on: it is about to stop."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -38,3 +39,36 @@ def test_another_process_is_heard_through_redis(redis_url):
 def test_an_unreachable_redis_loses_the_hint_and_nothing_else():
     feed = RedisFeed("redis://127.0.0.1:1/0")
     feed.publish("day", {"id": "w1"})
+
+
+def heard_until_over(feed) -> threading.Thread:
+    """Listen in a thread that ends only when the feed says that it is over."""
+
+    def listen() -> None:
+        with feed.subscribe("day") as heard:
+            while not heard.is_over:
+                heard.get(600)
+
+    thread = threading.Thread(target=listen, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_a_closed_feed_ends_those_who_listen_and_those_who_come_later():
+    feed = LocalFeed()
+    listening = heard_until_over(feed)
+    feed.close()
+    listening.join(timeout=60)
+    assert not listening.is_alive()
+    with feed.subscribe("day") as heard:
+        assert heard.is_over
+        assert heard.get(600) is None
+
+
+@pytest.mark.redis
+def test_a_closed_feed_ends_those_who_listen_through_redis(redis_url):
+    feed = RedisFeed(redis_url)
+    listening = heard_until_over(feed)
+    feed.close()
+    listening.join(timeout=60)
+    assert not listening.is_alive()

@@ -2,7 +2,8 @@
 
 A message carries no facts, only that something changed: loss is harmless, and nobody hears of what
 they may not see; a ring goes to the one operator whose telephone it is. A stream ends by itself after
-a minute, so that it never holds a thread for long; the browser opens the next one.
+a minute, so that it never holds a thread for long; the browser opens the next one. It ends at once
+when the feed is closed, so that a server with open pages stops like any other.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def _events(feed: LiveFeed, mine: str) -> Iterator[str]:
     until = time.monotonic() + STREAM_S
     with feed.subscribe(DESKS, mine) as heard:
         yield "retry: 1000\n\n"
-        while time.monotonic() < until:
+        while time.monotonic() < until and not heard.is_over:
             message = heard.get(min(15.0, max(0.1, until - time.monotonic())))
             if message is None:
                 yield ": quiet\n\n"
