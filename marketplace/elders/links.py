@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from sqlalchemy import Row, select, update
 from sqlalchemy.orm import Session
 
+from marketplace.elders import consents
 from marketplace.elders.models import Consent, FamilyLink, LinkCode
 from marketplace.kernel.crypto import Vault
 from marketplace.kernel.errors import BadInput, Conflict, NotFound
@@ -149,6 +151,25 @@ def link_of(session: Session, link_id: str) -> Row[Any]:
     if row is None:
         raise NotFound(kind="family_link", id=link_id)
     return row
+
+
+def who_see_visits(session: Session, elder_ids: Sequence[str]) -> dict[str, list[str]]:
+    """Return by elder the links in force whose relatives may see visits; others are missing."""
+    resting = consents.withdrawn_of(session, elder_ids)
+    found: dict[str, list[str]] = {}
+    for row in session.execute(
+        select(LINK.c.id, LINK.c.elder_id, LINK.c.powers)
+        .where(
+            LINK.c.elder_id.in_(list(elder_ids)),
+            LINK.c.confirmed_at.is_not(None),
+            LINK.c.ended_at.is_(None),
+        )
+        .order_by(LINK.c.id)
+    ):
+        rests = "family_view" in resting.get(row.elder_id, frozenset())
+        if "see_visits" in row.powers.split(",") and not rests:
+            found.setdefault(row.elder_id, []).append(row.id)
+    return found
 
 
 def set_powers(session: Session, link_id: str, powers: list[str], *, at: datetime) -> bool:

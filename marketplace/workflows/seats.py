@@ -14,6 +14,7 @@ from marketplace.kernel.actor import Actor
 from marketplace.kernel.clock import instant_of
 from marketplace.orders import service as orders
 from marketplace.orders.states import State
+from marketplace.workflows.moved import tell_moved
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ def write_seats(
     reason: str,
     locked: frozenset[str] = frozenset(),
 ) -> None:
-    """Give visits their people and times inside the caller's transaction.
+    """Give visits their people and times inside the caller's transaction, and tell those concerned.
 
     Raises ``WrongState`` where a work order moved since ``version``. What somebody locked stays
     locked, and ``locked`` names what is to be from now on.
@@ -47,6 +48,7 @@ def write_seats(
     before = orders.assignments(session, [s.work_order_id for s in seats])
     orders.drop_assignments(session, [s.work_order_id for s in seats])
     given: list[dict[str, Any]] = []
+    rows = []
     for seat in seats:
         to = State.ASSIGNED if seat.caregiver_ids else State.ACCEPTED
         moved = orders.move(
@@ -59,6 +61,7 @@ def write_seats(
             reason=reason,
             version=seat.version,
         )
+        rows.append(moved)
         was = any(a.locked for a in before.get(seat.work_order_id, ()))
         given += [
             {
@@ -73,6 +76,10 @@ def write_seats(
         ]
     orders.add_assignments(session, given)
     orders.forget_left_out(session, [s.work_order_id for s in seats if s.caregiver_ids])
+    after: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in given:
+        after[row["work_order_id"]].append(row)
+    tell_moved(session, rows, before, after, at=at, actor=actor)
 
 
 def crews_of(seats: Sequence[Seat]) -> dict[str, list[str]]:

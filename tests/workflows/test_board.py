@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import func, select
 
 from marketplace.kernel.clock import second_of
 from marketplace.kernel.errors import NotAllowed, NotFound
+from marketplace.kernel.outbox import OutboxMessage
 from marketplace.orders import service as orders
 from marketplace.orders.states import State
 from marketplace.workflows.board import preview_absence, preview_fill, preview_move, why
@@ -184,3 +186,79 @@ def test_only_its_vendor_and_civil_affairs_of_its_district_may_move_a_visit(sess
         with pytest.raises(NotAllowed):
             preview_move(session, ports, actor, **asked)
     assert preview_move(session, ports, BUREAU, **asked).why_not is None
+
+
+def told(session) -> set[tuple[str, str, str, str]]:
+    """Return every message about a change of a plan: channel, kind and id of who, template."""
+    m = OutboxMessage
+    about = ("helper_changed", "visit_moved", "stop_moved", "stop_added", "stop_taken_over")
+    rows = session.execute(
+        select(m.channel, m.recipient_kind, m.recipient_id, m.template).where(
+            m.template.in_((*about, "visit_repaired", "nobody_goes"))
+        )
+    )
+    return {tuple(r) for r in rows}
+
+
+def moved(session, ports, visit, who: str, start_s: int, actor=V1) -> None:
+    seen = preview_move(
+        session, ports, actor, work_order_id=visit, caregiver_ids=[who], start_s=start_s
+    )
+    keep(session, ports, seen, actor)
+
+
+def test_elder_relative_and_both_helpers_hear_of_a_kept_change_of_helper(session, ports, visit):
+    world.link_family(session)
+    [was], to = crew_of(session, visit), other_than(session, visit)
+    moved(session, ports, visit, to, start_of(session, visit))
+    assert told(session) == {
+        ("sms", "elder", "E1", "helper_changed"),
+        ("sms", "relative", "L1", "helper_changed"),
+        ("screen", "caregiver", was, "stop_taken_over"),
+        ("screen", "caregiver", to, "stop_added"),
+    }
+
+
+def test_a_vendor_hears_what_civil_affairs_moved(session, ports, visit):
+    [who], start_s = crew_of(session, visit), start_of(session, visit)
+    moved(session, ports, visit, who, start_s + 1800, BUREAU)
+    assert told(session) == {
+        ("sms", "elder", "E1", "visit_moved"),
+        ("screen", "caregiver", who, "stop_moved"),
+        ("screen", "vendor", "V1", "visit_repaired"),
+    }
+
+
+def test_an_elder_is_not_called_for_a_shift_of_minutes(session, ports, visit):
+    [who], start_s = crew_of(session, visit), start_of(session, visit)
+    moved(session, ports, visit, who, start_s + 600)
+    assert told(session) == {("screen", "caregiver", who, "stop_moved")}
+
+
+def test_relatives_who_may_not_see_visits_hear_nothing(session, ports, visit):
+    world.link_family(session, powers="see_money")
+    moved(session, ports, visit, other_than(session, visit), start_of(session, visit))
+    assert "relative" not in {kind for _, kind, _, _ in told(session)}
+
+
+def test_a_change_that_is_kept_twice_is_told_once(session, ports, visit):
+    to = other_than(session, visit)
+    seen = preview_move(session, ports, V1, work_order_id=visit, caregiver_ids=[to], start_s=NINE)
+    request, again = KeepRequest(seen.day, seen.seats), key()
+    keep_changes(session, ports, V1, key=again, request=request)
+    before = session.scalar(select(func.count()).select_from(OutboxMessage))
+    keep_changes(session, ports, V1, key=again, request=request)
+    assert session.scalar(select(func.count()).select_from(OutboxMessage)) == before
+
+
+def test_a_visit_that_loses_its_people_is_told_to_the_hotline(session, ports):
+    care = world.accepted(
+        session, ports, service_code="HL001", window_start_s=50_400, window_end_s=54_000
+    )
+    world.planned(session, ports)
+    [ill] = crew_of(session, care)
+    keep(session, ports, preview_absence(session, ports, V1, caregiver_id=ill, day=TUESDAY))
+    assert told(session) == {
+        ("screen", "caregiver", ill, "stop_taken_over"),
+        ("screen", "role", "hotline", "nobody_goes"),
+    }

@@ -1,0 +1,81 @@
+"""Who hears that a planned visit changed: the elder and relatives, the helpers, the vendor.
+
+A shift of a few minutes that stays within what was promised is told to the helpers alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row
+from sqlalchemy.orm import Session
+
+from marketplace.elders import links
+from marketplace.kernel import outbox
+from marketplace.kernel.actor import Actor
+
+NOTED_FROM = timedelta(minutes=15)
+"""An elder is told of another time from so much on."""
+
+_To = tuple[str, str, str, str]
+"""Channel, kind and id of a recipient, template."""
+
+
+def tell_moved(
+    session: Session,
+    rows: Sequence[Row[Any]],
+    before: Mapping[str, Sequence[Row[Any]]],
+    after: Mapping[str, Sequence[Mapping[str, Any]]],
+    *,
+    at: datetime,
+    actor: Actor,
+) -> None:
+    """Tell those concerned about work orders whose people or time changed, once per change.
+
+    ``before`` and ``after`` are the assignments by work order id. Whoever did it needs no message.
+    """
+    watching = links.who_see_visits(session, sorted({r.elder_id for r in rows}))
+    for row in rows:
+        was, will = before.get(row.id, ()), after.get(row.id, ())
+        for channel, kind, who, template in _told(row, was, will, watching, actor):
+            outbox.post(
+                session,
+                due_at=at,
+                channel=channel,
+                recipient_kind=kind,
+                recipient_id=who,
+                template=template,
+                about=f"{row.id}/{at.isoformat()}",
+                work_order_id=row.id,
+            )
+
+
+def _told(
+    row: Row[Any],
+    was: Sequence[Row[Any]],
+    will: Sequence[Mapping[str, Any]],
+    watching: Mapping[str, Sequence[str]],
+    actor: Actor,
+) -> list[_To]:
+    old = {a.caregiver_id: a.starts_at for a in was}
+    new = {a["caregiver_id"]: a["starts_at"] for a in will}
+    if old == new:
+        return []
+    told: list[_To] = [("screen", "caregiver", c, "stop_taken_over") for c in old.keys() - new]
+    told += [("screen", "caregiver", c, "stop_added") for c in new.keys() - old]
+    told += [("screen", "caregiver", c, "stop_moved") for c in new if old.get(c, new[c]) != new[c]]
+    if actor.vendor_id != row.vendor_id:
+        told.append(("screen", "vendor", row.vendor_id, "visit_repaired" if new else "nobody_goes"))
+    if not new:
+        told.append(("screen", "role", "hotline", "nobody_goes"))
+        return told
+    if not old:
+        return told
+    template = "helper_changed" if old.keys() != new.keys() else "visit_moved"
+    shift = abs(min(new.values()) - min(old.values()))
+    if template == "helper_changed" or shift >= NOTED_FROM:
+        told.append(("sms", "elder", row.elder_id, template))
+        told += [("sms", "relative", w, template) for w in watching.get(row.elder_id, ())]
+    return told
