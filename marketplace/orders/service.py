@@ -405,6 +405,16 @@ def last_ended(session: Session, elder_id: str, before: date) -> Row[Any] | None
     ).first()
 
 
+def starts_of_order(session: Session, order_id: str) -> frozenset[tuple[date, int]]:
+    """Return day and window start of every work order that an order ever had: each is taken once."""
+    rows = session.execute(
+        select(WORK_ORDER.c.visit_on, WORK_ORDER.c.window_start_s).where(
+            WORK_ORDER.c.order_id == order_id
+        )
+    )
+    return frozenset((on, start_s) for on, start_s in rows)
+
+
 def set_order(session: Session, order_id: str, **values: Any) -> None:
     """Change columns of an order."""
     session.execute(update(ORDER).where(ORDER.c.id == order_id).values(**values))

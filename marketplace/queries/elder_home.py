@@ -184,8 +184,9 @@ def family_links(session: Session, elder_id: str) -> list[FamilyView]:
 
 @dataclass(frozen=True, slots=True)
 class WindowOf:
-    """Day and window of a work order, in seconds from local midnight."""
+    """Whose a work order is, its day, and its window in seconds from local midnight."""
 
+    elder_id: str
     on: date
     start_s: int
     end_s: int
@@ -196,7 +197,7 @@ def window_of(session: Session, work_order_id: str) -> WindowOf:
     row = session.get(WorkOrder, work_order_id)
     if row is None:
         raise NotFound(kind="work_order", id=work_order_id)
-    return WindowOf(row.visit_on, row.window_start_s, row.window_end_s)
+    return WindowOf(row.elder_id, row.visit_on, row.window_start_s, row.window_end_s)
 
 
 def elder_of(session: Session, work_order_id: str) -> str:

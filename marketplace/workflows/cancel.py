@@ -202,18 +202,25 @@ def _reschedule(
 ) -> Rescheduled:
     row = orders.work_order(session, request.work_order_id)
     policy.require(actor, Action.RESCHEDULE, subjects.about_work_order(session, actor, row))
-    version = catalogue.version_in_force(session, row.service_code, request.visit_on)
     window = Window(request.window_start_s, request.window_end_s)
+    return reschedule_within(session, actor, row, request.visit_on, window, at)
+
+
+def reschedule_within(
+    session: Session, actor: Actor, row: Row[Any], visit_on: date, window: Window, at: datetime
+) -> Rescheduled:
+    """Move a visit inside the caller's transaction; see ``reschedule``."""
+    version = catalogue.version_in_force(session, row.service_code, visit_on)
     rules.check_window(
         window,
-        visit_on=request.visit_on,
+        visit_on=visit_on,
         now=at,
         time_class=version.time_class,
         unit=version.unit,
     )
     today = local(at).date()
     elder = access.facts(session, row.elder_id, on=today)
-    if not elder.is_served(request.visit_on, row.service_code):
+    if not elder.is_served(visit_on, row.service_code):
         raise rules.ElderNotServed(field="visit_on", elder_id=elder.id, status=elder.status)
     called_off = call_off(session, row, "rescheduled", actor=actor, at=at)
     order = orders.order(session, row.order_id)
@@ -229,11 +236,11 @@ def _reschedule(
         standing=False,
         is_moved=True,
     )
-    due = [Due(plan, request.visit_on)]
+    due = [Due(plan, visit_on)]
     facts = materialise.read_facts(session, due, today=today)
     made = materialise.make(session, due, at=at, actor=actor, facts=facts)
     if not made:
-        raise DateTaken(field="visit_on", visit_on=request.visit_on.isoformat())
+        raise DateTaken(field="visit_on", visit_on=visit_on.isoformat())
     audit.record(
         session,
         at=at,

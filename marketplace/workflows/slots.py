@@ -1,47 +1,40 @@
-"""When somebody could come: the dispatcher's own answer for one home, and taking one of its times.
+"""When somebody could come: the dispatcher's own answer for one home.
 
-Proposing reads only the caregivers around the home, as their day stands now. Taking a time asks the
-dispatcher once more, under locks on those who would go: a time that went to somebody else meanwhile
-is refused and nothing of the order is kept. What is taken is held: the crew stands on the work order,
-locked, while their vendor answers the offer.
+Proposing reads only the caregivers around the home, as their day stands now, and writes nothing;
+``take`` takes a time.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+import dispatch
 from dispatch import Task
+from dispatch.live import LiveDay
 from dispatch.offers import Offer
 from marketplace.catalogue import service as catalogue
 from marketplace.catalogue.models import ServiceVersion
 from marketplace.catalogue.rules import is_stop
 from marketplace.elders import access
 from marketplace.elders.access import ElderFacts
-from marketplace.kernel import audit
 from marketplace.kernel.actor import Actor
-from marketplace.kernel.clock import instant_of, local, second_of
-from marketplace.kernel.errors import BadInput, DomainError
+from marketplace.kernel.clock import local, second_of
+from marketplace.kernel.errors import BadInput
 from marketplace.kernel.ports import Ports
 from marketplace.orders import rules
 from marketplace.orders import service as orders
 from marketplace.orders.rules import Meal, Screening, Window
-from marketplace.orders.states import State
 from marketplace.visits.models import Visit
 from marketplace.workflows import materialise, policy, subjects
 from marketplace.workflows.day_part import WITHIN_M, Home, Part, open_kitchens, read_part
-from marketplace.workflows.offer import make_offers
-from marketplace.workflows.place import OrderRequest, Placed, place_within
 from marketplace.workflows.policy import Action
-from marketplace.workflows.seats import Seat, write_seats
-from marketplace.workflows.step import run_step
-from vendors import caregivers, registry, roster
+from vendors import registry, roster
 from vendors import rules as vendor_rules
 from vendors.models import Caregiver, Site
 from vendors.rules import LOWEST_CREDIT, Work
@@ -66,21 +59,19 @@ MOST_NEAR = 60
 NEW = "new"
 
 
-class SlotGone(DomainError):
-    """The time was taken meanwhile, or nobody can come then. Facts: ``on``, ``start_s``."""
-
-    kind = "conflict"
-
-
 @dataclass(frozen=True, slots=True)
 class SlotQuery:
-    """What is wanted, for whom. ``on``: one day; else the days from today on."""
+    """What is wanted, for whom. ``on``: one day; else the days from today on.
+
+    ``instead_of``: the elder's visit that the time is for; its own time counts as free.
+    """
 
     elder_id: str
     service_code: str
     quantity: int = 1
     vendor_id: str | None = None
     on: date | None = None
+    instead_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +94,6 @@ class Slot:
     usual: bool
 
 
-@dataclass(frozen=True, slots=True)
-class SlotRequest:
-    """An order and the time and the people that were proposed for it."""
-
-    order: OrderRequest
-    start_s: int
-    caregiver_ids: list[str] = field(default_factory=list)
-
-
 def has_slots(*, unit: str, duration_min: int, mode: str, time_class: str) -> bool:
     """Say whether the dispatcher is asked for times: a visit at home by appointment."""
     stop = is_stop(unit=unit, duration_min=duration_min, mode=mode)
@@ -127,7 +109,7 @@ def propose_slots(session: Session, ports: Ports, actor: Actor, *, query: SlotQu
     today = local(at).date()
     elder = access.facts(session, query.elder_id, on=today)
     policy.require(actor, Action.PLACE_ORDER, subjects.about_elder(session, actor, elder))
-    asked = _Asked.of(session, query, elder, at)
+    asked = Question.of(session, query, elder, at)
     if query.on is not None:
         return list(_spread(asked.free(query.on)))[:SHOWN]
     shown: list[Slot] = []
@@ -137,6 +119,30 @@ def propose_slots(session: Session, ports: Ports, actor: Actor, *, query: SlotQu
         if enough and (not asked.usual or any(s.usual for s in shown)):
             break
     return _choose(shown)
+
+
+def propose_instead(
+    session: Session, ports: Ports, actor: Actor, *, work_order_id: str
+) -> list[Slot]:
+    """Return up to three times to which a visit could be moved; none for a service without slots."""
+    row = orders.work_order(session, work_order_id)
+    policy.require(actor, Action.RESCHEDULE, subjects.about_work_order(session, actor, row))
+    version = catalogue.version_in_force(session, row.service_code, local(ports.clock.now()).date())
+    if not has_slots(
+        unit=version.unit,
+        duration_min=version.duration_min,
+        mode=version.mode,
+        time_class=version.time_class,
+    ):
+        return []
+    query = SlotQuery(
+        elder_id=row.elder_id,
+        service_code=row.service_code,
+        quantity=row.quantity,
+        vendor_id=orders.order(session, row.order_id).vendor_id,
+        instead_of=row.id,
+    )
+    return propose_slots(session, ports, actor, query=query)
 
 
 def _choose(found: Sequence[Slot]) -> list[Slot]:
@@ -167,7 +173,7 @@ def _spread(found: Sequence[Slot]) -> Iterator[Slot]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class Question:
     """One question: what would be done where, and the faces that the elder knows."""
 
     session: Session
@@ -179,10 +185,20 @@ class _Asked:
     near: list[str]
     good_vendors: frozenset[str]
     kitchens: dict[str, Site] = field(default_factory=dict)
+    taken: frozenset[tuple[date, int]] = frozenset()
+    """Starts that the order has had: nothing is moved to where it is, or was."""
 
     @classmethod
-    def of(cls, session: Session, query: SlotQuery, elder: ElderFacts, at: datetime) -> _Asked:
+    def of(cls, session: Session, query: SlotQuery, elder: ElderFacts, at: datetime) -> Question:
         on = query.on or local(at).date()
+        taken: frozenset[tuple[date, int]] = frozenset()
+        if query.instead_of is not None:
+            old = orders.work_order(session, query.instead_of)
+            if (old.elder_id, old.service_code) != (query.elder_id, query.service_code):
+                raise BadInput(
+                    field="instead_of", value=query.instead_of, expected="a visit of this order"
+                )
+            taken = orders.starts_of_order(session, old.order_id)
         version = catalogue.version_in_force(session, query.service_code, on)
         if not has_slots(
             unit=version.unit,
@@ -215,6 +231,7 @@ class _Asked:
                 if vendor_rules.why_not(v, work) is None and v.credit >= LOWEST_CREDIT
             ),
             kitchens=open_kitchens(session, facts),
+            taken=taken,
         )
 
     def days_from(self, today: date) -> list[date]:
@@ -266,12 +283,27 @@ class _Asked:
         if not part.people:
             return []
         task = self.task(part.places[self.elder.id], part, ((FROM_S, TO_S),))
-        offers = part.live.feasible_starts(task)
-        fits = _Fits(self, on)
-        found = [(s, o) for s, o in _on_grain(offers, GRAIN_S) if fits(s)]
-        found = found or [(s, o) for s, o in _on_grain(offers, GRAIN_S // 2) if fits(s)]
+        offers = self._without_the_old(part).feasible_starts(task)
+        fits = Fits(self, on)
+        found: list[tuple[int, Offer]] = []
+        for grain_s in (GRAIN_S, GRAIN_S // 2):
+            found = found or [
+                (s, o)
+                for s, o in _on_grain(offers, grain_s)
+                if (on, s) not in self.taken and fits(s)
+            ]
         names = _names(self.session, {c for _, o in found for c in o.caregivers})
         return [self._slot(on, start_s, offer, names) for start_s, offer in found]
+
+    def _without_the_old(self, part: Part) -> LiveDay:
+        """Return the day without the visit that is to be moved; with it where it has begun."""
+        old = self.query.instead_of
+        if old is None or old not in part.live.problem.task_index:
+            return part.live
+        try:
+            return part.live.take(part.live.cancel(old))
+        except dispatch.BadInput:
+            return part.live
 
     def _slot(self, on: date, start_s: int, offer: Offer, names: dict[str, str]) -> Slot:
         going = tuple(
@@ -284,12 +316,17 @@ class _Asked:
         return Slot(on, start_s, start_s + lasts, going, all(g.times for g in going))
 
 
-class _Fits:
-    """Says whether the elder can be visited at a time: rules of care, and no other visit then."""
+class Fits:
+    """Says whether the elder can be visited at a time: rules of care, and no other visit then.
 
-    def __init__(self, asked: _Asked, on: date) -> None:
+    ``but``: a work order that does not count, because the time is for it.
+    """
+
+    def __init__(self, asked: Question, on: date, *, but: str | None = None) -> None:
         self._asked = asked
-        others = orders.elder_day(asked.session, asked.elder.id, on)
+        left_out = {asked.query.instead_of, but}
+        day = orders.elder_day(asked.session, asked.elder.id, on)
+        others = [w for w in day if w.id not in left_out]
         self._meals = tuple(
             Meal(Window(w.window_start_s, w.window_end_s))
             for w in others
@@ -352,109 +389,3 @@ def _names(session: Session, ids: set[str]) -> dict[str, str]:
     return dict(
         session.execute(select(Caregiver.id, Caregiver.name).where(Caregiver.id.in_(ids))).all()
     )
-
-
-def take_slot(
-    session: Session, ports: Ports, actor: Actor, *, key: str, request: SlotRequest
-) -> Placed:
-    """Place the order for the time that was proposed and hold the people for it.
-
-    Raises ``SlotGone`` when they cannot come then any more, and what placing raises; in both cases
-    nothing is kept.
-    """
-    return run_step(
-        session,
-        ports,
-        actor,
-        key=key,
-        command="take_slot",
-        request=request,
-        answer=Placed,
-        run=lambda at: _take(session, actor, request, at),
-    )
-
-
-def _take(session: Session, actor: Actor, request: SlotRequest, at: datetime) -> Placed:
-    asked_for = replace(
-        request.order,
-        window_start_s=request.start_s,
-        window_end_s=request.start_s + GRACE_S,
-        rrule=None,
-    )
-    elder = access.facts(session, asked_for.elder_id, on=local(at).date())
-    policy.require(actor, Action.PLACE_ORDER, subjects.about_elder(session, actor, elder))
-    on = asked_for.starts_on
-    query = SlotQuery(elder.id, asked_for.service_code, asked_for.quantity, asked_for.vendor_id, on)
-    asked = _Asked.of(session, query, elder, at)
-    crew = sorted(set(request.caregiver_ids))
-    if len(crew) != asked.version.caregivers:
-        raise BadInput(
-            field="caregiver_ids", value=crew, expected=f"{asked.version.caregivers} caregivers"
-        )
-    # Whoever is to go is locked first: of two that take the same hour the second finds it taken.
-    caregivers.lock(session, crew)
-    part = asked.part(on, only=crew)
-    here = all(c in part.live.problem.caregiver_index for c in crew)
-    if not here or not _Fits(asked, on)(request.start_s):
-        raise SlotGone(on=on.isoformat(), start_s=request.start_s)
-    window = ((request.start_s, request.start_s + GRACE_S),)
-    task = asked.task(part.places[elder.id], part, window)
-    answer = part.live.insert(task, start_s=request.start_s, caregivers=crew)
-    if not answer.placed or part.now_s > request.start_s:
-        raise SlotGone(on=on.isoformat(), start_s=request.start_s)
-    placed = place_within(session, actor, asked_for, at)
-    made = placed.work_orders[0].work_order_id
-    vendor_id = part.people[crew[0]].facts.vendor_id
-    state = _ask_vendor(session, made, vendor_id, at=at, actor=actor)
-    orders.add_assignments(
-        session,
-        [
-            {
-                "work_order_id": made,
-                "caregiver_id": c,
-                "run_id": None,
-                "starts_at": instant_of(on, request.start_s),
-                "ends_at": instant_of(on, request.start_s + task.service_s),
-                "locked": True,
-            }
-            for c in crew
-        ],
-    )
-    moved = [
-        Seat(c.task, part.rows[c.task].version, list(c.to_caregivers), c.to_start_s)
-        for c in answer.changes
-        if c.task != NEW
-    ]
-    write_seats(session, actor, on, moved, at=at, reason="made_room")
-    audit.record(
-        session,
-        at=at,
-        actor=actor,
-        action="take_slot",
-        subject_kind="work_order",
-        subject_id=made,
-        caregivers=crew,
-        start_s=request.start_s,
-    )
-    first = replace(placed.work_orders[0], state=state)
-    return replace(placed, work_orders=[first, *placed.work_orders[1:]])
-
-
-def _ask_vendor(
-    session: Session, work_order_id: str, vendor_id: str, *, at: datetime, actor: Actor
-) -> str:
-    """Offer the held visit to the vendor of those who are to go, unless it has the offer already."""
-    row: Any = orders.work_order(session, work_order_id)
-    if row.state == State.POOLED.value:
-        row = orders.move(
-            session,
-            work_order_id,
-            expected=State.POOLED,
-            to=State.OFFERED,
-            at=at,
-            actor=actor,
-            reason="slot_taken",
-            vendor_id=vendor_id,
-        )
-        make_offers(session, [(row, vendor_id)], at=at)
-    return str(row.state)

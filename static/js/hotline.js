@@ -14,16 +14,35 @@
       if (other !== part && other.getAttribute("name") === part.getAttribute("name")) other.open = false;
     }
     part.open = true;
-    const next = part.querySelector("form input[type=radio]:checked, form button");
+    const next = part.querySelector("[data-times][aria-busy=true]")
+      || part.querySelector("form input[type=radio]:checked, form button");
     if (next) next.focus();
     return true;
   };
+
+  // Times are asked for when their matter opens; a digit that was pressed meanwhile still counts.
+  let wanted = 0;
+  document.addEventListener("htmx:afterSwap", (event) => {
+    const part = event.target.closest("[data-times]");
+    if (!part) return;
+    part.removeAttribute("aria-busy");
+    const all = part.querySelectorAll("input[type=radio]");
+    const row = all[wanted - 1] || all[0];
+    wanted = 0;
+    if (!row) return;
+    row.checked = true;
+    if (part.contains(document.activeElement)) row.focus();
+  });
 
   // Inside an open matter a digit chooses the row that stands beside it.
   const choose = (event) => {
     const part = event.target.closest("#card details[open][name=act], #task-panel");
     if (!part || !/^[1-9]$/.test(event.key)) return false;
     const row = part.querySelectorAll("form input[type=radio]")[Number(event.key) - 1];
+    if (part.querySelector("[data-times][aria-busy=true]")) {
+      wanted = Number(event.key);
+      return true;
+    }
     if (!row || part.id) return false;
     row.checked = true;
     row.focus();

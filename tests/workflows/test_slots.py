@@ -9,18 +9,20 @@ from sqlalchemy import func, select
 
 from marketplace.elders import refusals
 from marketplace.kernel.clock import second_of
+from marketplace.kernel.errors import BadInput, DomainError
 from marketplace.orders import service as orders
 from marketplace.orders.models import Assignment, Order, WorkOrder
 from marketplace.orders.states import State
 from marketplace.workflows.accept import AnswerRequest, accept_offer
-from marketplace.workflows.slots import (
+from marketplace.workflows.slots import SlotQuery, propose_instead, propose_slots
+from marketplace.workflows.substitute import SubstituteRequest, substitute
+from marketplace.workflows.take import (
+    MoveRequest,
     SlotGone,
-    SlotQuery,
     SlotRequest,
-    propose_slots,
+    move_to_slot,
     take_slot,
 )
-from marketplace.workflows.substitute import SubstituteRequest, substitute
 from tests import builders
 from tests.workflows import world
 from tests.workflows.world import ELDER, HOTLINE, MONDAY, TUESDAY, V1, key
@@ -194,3 +196,69 @@ def test_whom_the_elder_refuses_is_not_proposed(session, ports):
     refusals.refuse(session, "E1", "C2", reason="x", by="u-elder", role="elder", at=at)
     session.commit()
     assert proposed(session, ports, on=TUESDAY) == []
+
+
+def booked(session, ports, **changed) -> tuple[str, int]:
+    """Take the first time on Tuesday and let the vendor accept it; return the visit and its start."""
+    slot = proposed(session, ports, on=TUESDAY)[0]
+    made = take_slot(session, ports, ELDER, key=key(), request=taking(slot, **changed))
+    work_order_id = made.work_orders[0].work_order_id
+    offer = offers.of_work_order(session, work_order_id)[-1]
+    accept_offer(session, ports, V1, key=key(), request=AnswerRequest(offer.id))
+    return work_order_id, slot.start_s
+
+
+def moving(session, ports, work_order_id: str, actor=HOTLINE):
+    return propose_instead(session, ports, actor, work_order_id=work_order_id)
+
+
+def test_a_visit_is_moved_to_a_time_that_was_proposed_and_its_people_are_held(session, ports):
+    old, _start = booked(session, ports)
+    slot = moving(session, ports, old)[-1]
+    crew = [g.caregiver_id for g in slot.going]
+    request = MoveRequest(old, slot.on, slot.start_s, crew)
+    once = key()
+    moved = move_to_slot(session, ports, HOTLINE, key=once, request=request)
+    assert move_to_slot(session, ports, HOTLINE, key=once, request=request) == moved
+    assert orders.work_order(session, old).state == State.CANCELLED
+    assert orders.assignments(session, [old]) == {}
+    row = orders.work_order(session, moved.new_work_order_id)
+    held = orders.assignments(session, [row.id])[row.id]
+    assert (row.state, moved.state) == (State.OFFERED, State.OFFERED)
+    assert [(a.caregiver_id, second_of(slot.on, a.starts_at), a.locked) for a in held] == [
+        (c, slot.start_s, True) for c in sorted(crew)
+    ]
+
+
+def test_the_visits_own_hour_is_free_for_moving_it_by_a_little(session, ports):
+    old, start_s = booked(session, ports)
+    query = SlotQuery("E1", BATH, on=TUESDAY, instead_of=old)
+    times = {s.start_s for s in propose_slots(session, ports, HOTLINE, query=query)}
+    assert start_s not in times
+    assert any(abs(t - start_s) < 5400 for t in times)
+    request = MoveRequest(old, TUESDAY, start_s + 1800, ["C1", "C2"])
+    moved = move_to_slot(session, ports, HOTLINE, key=key(), request=request)
+    assert moved.new_work_order_id != old
+
+
+def test_a_visit_stays_as_it_was_when_the_new_time_has_gone(session, ports):
+    old, start_s = booked(session, ports)
+    request = MoveRequest(old, TUESDAY, start_s + 300, ["C1"])
+    with pytest.raises(BadInput):
+        move_to_slot(session, ports, HOTLINE, key=key(), request=request)
+    gone = MoveRequest(old, TUESDAY, 22 * 3600, ["C1", "C2"])
+    with pytest.raises(DomainError):
+        move_to_slot(session, ports, HOTLINE, key=key(), request=gone)
+    assert orders.work_order(session, old).state == State.ASSIGNED
+    assert len(orders.assignments(session, [old])[old]) == 2
+
+
+def test_times_are_proposed_only_for_a_visit_of_that_elder_and_service(session, ports):
+    old, _start = booked(session, ports)
+    with pytest.raises(BadInput):
+        propose_slots(session, ports, HOTLINE, query=SlotQuery("E2", BATH, instead_of=old))
+
+
+def test_a_service_without_times_of_its_own_has_none_to_move_to(session, ports):
+    cleaning = world.accepted(session, ports)
+    assert moving(session, ports, cleaning, ELDER) == []

@@ -72,13 +72,17 @@ class NewOrder(Body):
 
 
 class SlotsQuery(Query):
-    """For whom and what; ``on`` asks for one day, else the week ahead is looked at."""
+    """For whom and what; ``on`` asks for one day, else the week ahead is looked at.
+
+    ``instead_of``: the work order that is to be moved.
+    """
 
     elder_id: Id
     service_code: Annotated[str, Field(pattern=r"^[A-Z]{2}[0-9]{3}$")]
     on: Day | None = None
     vendor_id: Id | None = None
     quantity: Quantity = 1
+    instead_of: Id | None = None
 
 
 class TakeSlot(Body):
@@ -119,6 +123,14 @@ class Reschedule(Body):
     visit_on: Day
     window_start_s: SecondOfDay
     window_end_s: SecondOfDay
+
+
+class MoveToSlot(Body):
+    """A time that was proposed for the visit, with the people who were named for it."""
+
+    on: Day
+    start_s: SecondOfDay
+    caregiver_ids: Annotated[list[Id], Field(min_length=1, max_length=4)]
 
 
 class OfferTo(Body):

@@ -13,7 +13,7 @@ from marketplace.web.api import answers as out
 from marketplace.web.api import bodies
 from marketplace.web.api.frame import for_action, ports, session, write
 from marketplace.web.auth import current_actor
-from marketplace.workflows import accept, cancel, offer, place, recur, slots, substitute
+from marketplace.workflows import accept, cancel, offer, place, recur, slots, substitute, take
 from marketplace.workflows.policy import Action
 from marketplace.workflows.reach import home_code as read_home_code
 from marketplace.workflows.reach import reach, see_order, see_work_order
@@ -60,7 +60,7 @@ def take_slot(json_data: bodies.TakeSlot) -> Any:
         window_end_s=start_s + slots.GRACE_S,
         channel=_CHANNEL.get(current_actor().role, "api"),
     )
-    return write(slots.take_slot, slots.SlotRequest(order, start_s, people))
+    return write(take.take_slot, take.SlotRequest(order, start_s, people))
 
 
 @bp.get("/orders/<string:order_id>")
@@ -128,6 +128,17 @@ def reschedule_work_order(work_order_id: str, json_data: bodies.Reschedule) -> A
     """Move a visit to another day or window."""
     asked = cancel.RescheduleRequest(work_order_id, **json_data.model_dump())
     return write(cancel.reschedule, asked)
+
+
+@bp.post("/work-orders/<string:work_order_id>/slot")
+@bp.input(bodies.MoveToSlot)
+@bp.output(out.RescheduledOut)
+@for_action(Action.RESCHEDULE)
+def move_work_order_to_slot(work_order_id: str, json_data: bodies.MoveToSlot) -> Any:
+    """Move a visit to a time that was proposed for it and hold its people; refused where it went."""
+    asked = json_data.model_dump()
+    asked["caregiver_ids"] = list(asked["caregiver_ids"])
+    return write(take.move_to_slot, take.MoveRequest(work_order_id, **asked))
 
 
 @bp.post("/work-orders/<string:work_order_id>/no-show")

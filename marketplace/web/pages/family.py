@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from apiflask import APIBlueprint
 from flask import current_app, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
@@ -18,10 +16,9 @@ from marketplace.kernel.ids import new_id
 from marketplace.queries import elder_home
 from marketplace.queries.bill import bill
 from marketplace.web.auth import allow, current_actor, public
-from marketplace.web.formats import date_plain, today_here, when
+from marketplace.web.formats import today_here, when
 from marketplace.web.pages.frame import session
 from marketplace.web.words import CATEGORY_ICONS, COMPLAINTS, POWERS, error_sentence, pay_lines
-from marketplace.workflows.cancel import RescheduleRequest, reschedule
 from marketplace.workflows.complain import ComplaintRequest, complain
 from marketplace.workflows.link import (
     JoinRequest,
@@ -236,30 +233,6 @@ def see_visit(work_order_id: str) -> str:
     """Return whose visit it is, for a reader who may see it."""
     see_work_order(session(), current_actor(), work_order_id)
     return elder_home.elder_of(session(), work_order_id)
-
-
-@bp.post("/visits/<work_order_id>/move")
-@allow(Role.ELDER, Role.FAMILY)
-def move(work_order_id: str) -> Response:
-    """Move a visit to another day at the same hour."""
-    days = request.form.get("days", 0, type=int)
-    line = elder_home.window_of(session(), work_order_id)
-    if days not in (1, 2, 3):
-        raise BadInput(field="days", value=days, expected="1 to 3")
-    moved = reschedule(
-        session(),
-        current_app.extensions["ports"],
-        current_actor(),
-        key=request.form.get("key", ""),
-        request=RescheduleRequest(
-            work_order_id, line.on + timedelta(days=days), line.start_s, line.end_s
-        ),
-    )
-    flash(
-        _("Moved to %(day)s.", day=date_plain(line.on + timedelta(days=days))),
-        "ok",
-    )
-    return redirect(url_for("work.page", work_order_id=moved.new_work_order_id))
 
 
 @bp.app_context_processor

@@ -22,10 +22,11 @@ from marketplace.queries.elder_home import VisitLine
 from marketplace.queries.hotline import Found
 from marketplace.web import spoken
 from marketplace.web.auth import allow, current_actor
-from marketplace.web.formats import clock_of, now, today_here, when, yuan
+from marketplace.web.formats import clock_of, now, today_here, when, when_s, yuan
 from marketplace.web.map_shapes import district_names
 from marketplace.web.pages.elder import dial, priced, request_of
 from marketplace.web.pages.frame import say_refusal, session
+from marketplace.web.pages.moving import move_visit, other_times
 from marketplace.web.words import (
     CALL_REASONS,
     CALLER_FIELDS,
@@ -34,13 +35,7 @@ from marketplace.web.words import (
     POWERS,
     error_sentence,
 )
-from marketplace.workflows.cancel import (
-    Cancelled,
-    CancelRequest,
-    RescheduleRequest,
-    cancel,
-    reschedule,
-)
+from marketplace.workflows.cancel import Cancelled, CancelRequest, cancel
 from marketplace.workflows.complain import (
     Complained,
     ComplaintRequest,
@@ -75,15 +70,6 @@ class NewCaller:
     agreed: bool = False
     problem: Any = None
     field: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class NewTime:
-    """One choice of another time for a visit."""
-
-    on: date
-    start_s: int
-    end_s: int
 
 
 def find(text: str) -> list[Found]:
@@ -195,7 +181,7 @@ def _card(elder_id: str, call: str) -> dict[str, object]:
         "recent": [v for v in lines if v.on <= today and v.state not in OPEN][-5:][::-1],
         "missed": missed,
         "repairs": repairs(session(), ports, current_actor(), missed.id) if missed else [],
-        "times": _other_times(coming, today),
+        "may_move": coming is not None and coming.state != State.IN_SERVICE,
         "is_free": coming is None or _starts(coming) - now() >= FREE_CANCEL,
         "complain": [v for v in lines if v.state in MAY_COMPLAIN][-3:][::-1],
     }
@@ -205,14 +191,19 @@ def _starts(visit: VisitLine) -> datetime:
     return visit.starts_at or instant_of(visit.on, visit.window_start_s)
 
 
-def _other_times(visit: VisitLine | None, today: date) -> list[NewTime]:
-    if visit is None or visit.state == State.IN_SERVICE:
-        return []
-    first = max(visit.on, today) + timedelta(days=1)
-    return [
-        NewTime(first + timedelta(days=n), visit.window_start_s, visit.window_end_s)
-        for n in range(3)
-    ]
+@bp.get("/hotline/times")
+@allow(Role.HOTLINE)
+def times() -> str:
+    """Give the times at which a visit could be instead, and what is said of them to the caller."""
+    work_order_id = request.args.get("visit", "")
+    other = other_times(work_order_id)
+    whose = elder_home.elder(session(), other.elder_id)
+    return render_template(
+        "hotline_times.html",
+        other=other,
+        honorific=spoken.honorific(whose),
+        spoken_when=spoken.when,
+    )
 
 
 def _back(call: str) -> Response:
@@ -416,14 +407,8 @@ def _cancel() -> str:
 
 
 def _reschedule() -> str:
-    begin, _dash, rest = request.form.get("time", "").partition("/")
-    start, _dash, end = rest.partition("-")
-    if not (start.isdecimal() and end.isdecimal()):
-        raise BadInput(
-            field="time", value=request.form.get("time"), expected="2026-11-24/28800-36000"
-        )
-    _run(reschedule, RescheduleRequest(_visit(), _date(begin), int(start), int(end)))
-    return _("Moved to the new time.")
+    moved_to = move_visit(_visit())
+    return _("Moved to %(when)s.", when=when_s(moved_to.on, moved_to.start_s))
 
 
 def _complain() -> str:

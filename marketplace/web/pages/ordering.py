@@ -29,11 +29,10 @@ from marketplace.workflows.slots import (
     GRACE_S,
     Slot,
     SlotQuery,
-    SlotRequest,
     has_slots,
     propose_slots,
-    take_slot,
 )
+from marketplace.workflows.take import SlotRequest, take_slot
 
 bp = APIBlueprint("ordering", __name__, enable_openapi=False)
 

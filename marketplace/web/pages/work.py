@@ -67,7 +67,6 @@ def page(work_order_id: str) -> str:
         may_complain=Action.COMPLAIN in may
         and work.state in MAY_COMPLAIN
         and actor.role in (Role.ELDER, Role.FAMILY),
-        other_days=[work.on + timedelta(days=n) for n in (1, 2, 3)],
         instead=_instead(actor, work_order_id, work.state, may),
         key=new_id(),
     )
