@@ -56,6 +56,9 @@ PROBLEMS: dict[str, Any] = {
     "coordinates_elsewhere": _l("lies far from the address"),
     "twice_in_file": _l("stands twice in this file"),
     "person_twice": _l("this person stands under another number already"),
+    "caller_unclear": _l(
+        "may be a caller of the hotline, but year of birth or number of files disagree"
+    ),
     "order_is_placed": _l("this order was placed with other content"),
     "vendor_cannot_serve": _l("the vendor may not serve this"),
     "caregiver_cannot_serve": _l("the caregiver may not serve this"),
@@ -102,6 +105,9 @@ CURES: dict[str, Any] = {
     "near_address": _l("correct the coordinates or leave both empty"),
     "one_row": _l("keep one of the rows"),
     "one_row_a_person": _l("use the number that the person has"),
+    "same_caller": _l(
+        "ask the person; where it is somebody else, leave the telephone out of this row"
+    ),
     "new_order_id": _l("end the order and place a new one under a new number"),
 }
 """Kind of value that would be right -> the cure."""

@@ -39,8 +39,15 @@ class IncomeClass(StrEnum):
     ORDINARY = "ordinary"
 
 
+UNKNOWN_GENDER = "U"
+"""Of a caller whom no register has named yet."""
+
+
 class Elder(Base):
     """A person served. ``id`` is the bureau's register number and never changes.
+
+    A caller whom the hotline took on keeps the provisional ``id``; ``register_id`` is the bureau's
+    number of the same person once its register has named it.
 
     ``location_level`` says how well the coordinates are known: exact, community, town or district.
     ``special`` lists programme groups, comma-separated: ``tefu`` 计划生育特扶, ``youfu`` 重点优抚,
@@ -52,6 +59,7 @@ class Elder(Base):
     __table_args__ = (
         CheckConstraint("status IN ('active', 'away', 'moved', 'dead')", name="status"),
         Index("ix_elder_area", "district_code", "town_code"),
+        Index("uq_elder_register_id", "register_id", unique=True),
     )
 
     id: Mapped[str] = mapped_column(ID, primary_key=True)
@@ -78,6 +86,7 @@ class Elder(Base):
     status: Mapped[str] = mapped_column(String(10), default="active")
     status_from: Mapped[date | None]
     row_sha256: Mapped[str] = mapped_column(String(64), default="")
+    register_id: Mapped[str | None] = mapped_column(ID)
     updated_at: Mapped[datetime] = mapped_column(Instant)
 
 

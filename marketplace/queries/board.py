@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import case, exists, func, select
+from sqlalchemy import ColumnElement, case, exists, func, select
 from sqlalchemy.orm import Session
 
 from marketplace.catalogue.models import ServiceVersion
@@ -261,15 +261,40 @@ def waiting(
     session: Session, *, day: date, vendor_id: str, town: str | None = None, limit: int = 20
 ) -> tuple[list[Waiting], int]:
     """Return the vendor's visits without anybody, the earliest first, and how many there are."""
-    nobody = ~exists().where(Assignment.work_order_id == WorkOrder.id)
     limits = [
         WorkOrder.visit_on == day,
         WorkOrder.vendor_id == vendor_id,
         WorkOrder.is_stop,
         WorkOrder.state == State.ACCEPTED,
-        nobody,
+        ~exists().where(Assignment.work_order_id == WorkOrder.id),
         *_area(None, town),
     ]
+    return _waiting(session, limits, limit)
+
+
+def pooled(
+    session: Session,
+    scope: Scope,
+    *,
+    day: date,
+    district: str | None,
+    town: str | None = None,
+    limit: int = 8,
+) -> tuple[list[Waiting], int]:
+    """Return the stops of a day in reach that no vendor has, the earliest first, and how many."""
+    limits = [
+        WorkOrder.visit_on == day,
+        WorkOrder.is_stop,
+        WorkOrder.state == State.POOLED,
+        work_orders_in(scope),
+        *_area(district, town),
+    ]
+    return _waiting(session, limits, limit)
+
+
+def _waiting(
+    session: Session, limits: list[ColumnElement[bool]], limit: int
+) -> tuple[list[Waiting], int]:
     count = session.scalar(select(func.count()).select_from(WorkOrder).where(*limits)) or 0
     rows = session.execute(
         select(WorkOrder, LeftOut.reason, ServiceVersion.name_zh, ServiceVersion.name_en)
@@ -338,6 +363,16 @@ def caregiver_names(session: Session, ids: Collection[str]) -> dict[str, str]:
     """Return names by caregiver id."""
     rows = session.execute(select(Caregiver.id, Caregiver.name).where(Caregiver.id.in_(list(ids))))
     return dict(rows.all())
+
+
+def vendors_of_people(session: Session, ids: Collection[str]) -> dict[str, tuple[str, str]]:
+    """Return id and name of each caregiver's vendor."""
+    rows = session.execute(
+        select(Caregiver.id, Vendor.id, Vendor.name)
+        .join(Vendor, Vendor.id == Caregiver.vendor_id)
+        .where(Caregiver.id.in_(list(ids)))
+    )
+    return {who: (vendor_id, name) for who, vendor_id, name in rows}
 
 
 def now_second(day: date, now: datetime) -> int | None:

@@ -10,7 +10,7 @@ from pypinyin import Style, lazy_pinyin
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from marketplace.elders.models import Consent, Elder, IncomeClass
+from marketplace.elders.models import UNKNOWN_GENDER, Consent, Elder, IncomeClass
 from marketplace.kernel import audit
 from marketplace.kernel.actor import Actor
 from marketplace.kernel.clock import local
@@ -24,7 +24,6 @@ from marketplace.workflows.step import run_step
 CONSENT_TEXT = "hotline-2026-11"
 OLDEST_YEARS = 120
 YOUNGEST_YEARS = 50
-UNKNOWN_GENDER = "U"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

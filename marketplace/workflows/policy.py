@@ -248,7 +248,7 @@ TABLE: dict[Action, dict[Role, _May]] = {
     Action.SEE_PLAN: {H: _ALL, V: _VENDOR, S: _TOWN, B: _DISTRICT, A: _DISTRICT, SYS: _ALL},
     Action.SEE_STATISTICS: {S: _TOWN, B: _DISTRICT, A: _DISTRICT, SYS: _ALL},
     Action.SEE_HOME_CODE: {E: _ELDER, F: _family("order"), SYS: _ALL},
-    Action.OFFER: {H: _ALL, SYS: _ALL},
+    Action.OFFER: {H: _ALL, B: _DISTRICT, SYS: _ALL},
     Action.SEE_OFFERS: {V: _May(_own_or_offered), H: _ALL, SYS: _ALL},
     Action.ANSWER_OFFER: {V: _May(_own_or_offered)},
     Action.PLAN_DAY: {B: _ALL, SYS: _ALL},

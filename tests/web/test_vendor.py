@@ -260,3 +260,32 @@ def test_others_do_not_see_the_board(app, accounts, who):
     stranger = Browser(app.test_client())
     stranger.sign_in(who)
     assert stranger.get("/board").status_code == 403
+
+
+@pytest.fixture
+def bureau(app, vendor):
+    """Civil affairs of the district, beside the vendor."""
+    from tests.web.conftest import Browser
+
+    officer = Browser(app.test_client())
+    officer.sign_in("bureau")
+    return officer
+
+
+def test_civil_affairs_offer_what_no_vendor_has_from_the_board(app, vendor, bureau):
+    with app.app_context():
+        meal = {"service_code": "ZC006", "window_start_s": 39_600, "window_end_s": 43_200}
+        work_order_id = world.placed(db.session, app.extensions["ports"], **meal)
+    address = f"/board?day={DAY}&visit={work_order_id}"
+    assert f"visit={work_order_id}" in bureau.get(f"/board?day={DAY}").text
+    assert f"visit={work_order_id}" not in vendor.get(f"/board?day={DAY}").text
+    page = bureau.get(address).text
+    assert 'name="to" value="V1"' in page
+    form = {"visit": work_order_id, "to": "V1", "day": DAY, "back": work_order_id, "key": "pool-1"}
+    done = bureau.post("/board/offer", form, page=address, follow_redirects=True).text
+    assert "bar--ok" in done
+    with app.app_context():
+        assert world.state_of(db.session, work_order_id) == "offered"
+        asked = [o.vendor_id for o in offers.of_work_order(db.session, work_order_id)]
+    assert asked == ["V1"]
+    assert vendor.post("/board/offer", form, page=f"/board?day={DAY}").status_code == 403

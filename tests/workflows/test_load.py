@@ -15,7 +15,7 @@ import pytest
 from openpyxl import Workbook
 from sqlalchemy import func, select
 
-from marketplace.elders.models import Assessment, Elder
+from marketplace.elders.models import Assessment, Elder, FamilyLink
 from marketplace.kernel.actor import SYSTEM, Actor, Role
 from marketplace.kernel.audit import AuditEvent
 from marketplace.kernel.errors import NotAllowed, NotFound
@@ -25,6 +25,7 @@ from marketplace.workflows import crosscheck
 from marketplace.workflows.load import chinese, export, register, run
 from marketplace.workflows.load.refused import write_refused
 from marketplace.workflows.load.rows import OrderFileRow
+from marketplace.workflows.onboard import CallerRequest, onboard_caller
 from tests import builders
 from tests.files import ELDER, FOLDER, id_number, write
 from vendors.models import Caregiver, Certificate, Shift, Site, Vendor, VendorCategory
@@ -424,3 +425,76 @@ def test_a_load_that_is_killed_leaves_whole_files_and_can_be_repeated(
     load(session, ports, folder)
     assert count(session, Elder) == 500
     assert count(session, Site) == count(session, VendorCategory) / 2 == count(session, Certificate)
+
+
+def taken_on(session, ports, **changed) -> str:
+    """Take the first elder of the folder on by telephone; return the provisional number."""
+    request = CallerRequest(
+        **{
+            "phone": FOLDER["elders"][0]["phone"],
+            "name": FOLDER["elders"][0]["name"],
+            "address": "海陵区城东街道东风居委会1号",
+            "born_year": 1946,
+            "consent": "REC-1",
+            **changed,
+        }
+    )
+    hotline = Actor("u-hotline", Role.HOTLINE)
+    key = f"take-{changed}"
+    return onboard_caller(session, ports, hotline, key=key, request=request).elder_id
+
+
+def test_a_caller_whom_the_register_names_keeps_one_file(session, ports, city, tmp_path):
+    caller = taken_on(session, ports)
+    plan, _ = load(session, ports, write(tmp_path, FOLDER))
+    assert plan.refused == []
+    elder = session.get(Elder, caller)
+    assert (elder.register_id, elder.gender, elder.income_class) == ("E1", "F", "dibao")
+    assert session.get(Elder, "E1") is None
+    assert session.scalars(select(FamilyLink.elder_id)).all() == [caller]
+    assert session.scalars(select(Order.elder_id)).all() == [caller]
+    assert session.scalar(select(Assessment.level).where(Assessment.elder_id == caller)) == 2
+    joined = select(AuditEvent.subject_id).where(AuditEvent.action == "join_caller")
+    assert session.scalars(joined).all() == [caller]
+
+
+def test_the_registers_number_of_a_caller_means_the_callers_file_ever_after(
+    session, ports, city, tmp_path
+):
+    caller = taken_on(session, ports)
+    load(session, ports, write(tmp_path / "first", FOLDER))
+    again, _ = load(session, ports, write(tmp_path / "again", FOLDER))
+    assert (again.to_write, again.refused) == (0, [])
+    later = {"families": [FOLDER["families"][0] | {"name": "张小妹", "relation": "女儿"}]}
+    plan, _ = load(session, ports, write(tmp_path / "later", later))
+    assert plan.refused == []
+    assert set(session.scalars(select(FamilyLink.elder_id))) == {caller}
+    out = tmp_path / "out"
+    list(export.export(session, ports, SYSTEM, out, reason="test"))
+    assert run.preview(session, ports, SYSTEM, out).to_write == 0
+    assert "E1," in (out / "elders.csv").read_text("utf-8")
+
+
+def test_a_caller_whom_no_register_named_is_not_in_the_registers_file(session, ports, tmp_path):
+    caller = taken_on(session, ports)
+    list(export.export(session, ports, SYSTEM, tmp_path, reason="test"))
+    assert caller not in (tmp_path / "elders.csv").read_text("utf-8")
+
+
+def test_an_unclear_caller_is_refused_and_both_years_are_named(session, ports, city, tmp_path):
+    caller = taken_on(session, ports, born_year=1944)
+    plan, _ = load(session, ports, write(tmp_path, FOLDER))
+    [refusal] = [r for r in plan.refused if r.file == "elders.csv"]
+    assert (refusal.line, refusal.field, refusal.code) == (2, "phone", "caller_unclear")
+    assert refusal.value == f"{caller} 1944"
+    assert session.get(Elder, caller).register_id is None
+
+
+def test_two_people_of_one_name_and_telephone_are_not_guessed(session, ports, city, tmp_path):
+    taken_on(session, ports)
+    twin = ELDER | {"id": "E9", "id_number": id_number("321202", "19460305", 4)}
+    twin |= {"born_on": "1946-03-05"}
+    plan = run.preview(session, ports, SYSTEM, write(tmp_path, FOLDER | {"elders": [ELDER, twin]}))
+    assert [(r.line, r.code) for r in plan.refused if r.file == "elders.csv"] == [
+        (3, "caller_unclear")
+    ]

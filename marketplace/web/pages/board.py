@@ -26,8 +26,9 @@ from marketplace.web.pages.bureau import asked_day, asked_district
 from marketplace.web.pages.frame import say_refusal, session
 from marketplace.web.words import BINDINGS, LEFT_OUT, error_sentence
 from marketplace.workflows import board as steps
-from marketplace.workflows.board import Preview
+from marketplace.workflows.board import Preview, Why
 from marketplace.workflows.keep import KeepRequest, LockRequest, keep_changes, lock_visit
+from marketplace.workflows.offer import OfferRequest, offer_to
 from marketplace.workflows.policy import Action, roles_of, scope
 from marketplace.workflows.seats import Seat
 
@@ -118,6 +119,8 @@ def page() -> str:
         may_move=actor.role in roles_of(Action.ASSIGN_BY_HAND),
         exceptions=_exceptions(asked),
         waiting=_waiting(asked),
+        pooled=_pooled(actor, asked, reach),
+        could=_could(actor, why),
         towns=_towns(asked, reach),
         people=_people(asked) if asked.visit else [],
         why=why,
@@ -181,6 +184,22 @@ def _waiting(asked: Asked) -> tuple[list[Any], int]:
     if asked.vendor is None:
         return [], 0
     return boards.waiting(session(), day=asked.day, vendor_id=asked.vendor, town=asked.town)
+
+
+def _pooled(actor: Actor, asked: Asked, reach: Scope) -> tuple[list[Any], int]:
+    """Return what no vendor has; a vendor hears of that by offers only."""
+    if actor.role is Role.VENDOR:
+        return [], 0
+    return boards.pooled(session(), reach, day=asked.day, district=asked.district, town=asked.town)
+
+
+def _could(actor: Actor, why: Why | None) -> list[tuple[str, str]]:
+    """Return the vendors whose people could go to a visit, the best first, for who may offer it."""
+    if why is None or actor.role not in roles_of(Action.OFFER):
+        return []
+    people = [o.people[0].id for o in why.others if o.binding is None]
+    known = boards.vendors_of_people(session(), people)
+    return list(dict.fromkeys(known[p] for p in people if p in known))
 
 
 def _towns(asked: Asked, reach: Scope) -> list[str]:
@@ -260,6 +279,26 @@ def keep() -> Response:
             ),
             "ok",
         )
+    return redirect(_back())
+
+
+@bp.post("/board/offer")
+@allow(Role.BUREAU)
+def offer() -> Response:
+    """Offer a visit that no vendor has to those that were ticked; the first to accept has it."""
+    asked = OfferRequest(request.form.get("visit", ""), request.form.getlist("to"))
+    try:
+        offer_to(
+            session(),
+            current_app.extensions["ports"],
+            current_actor(),
+            key=request.form.get("key", ""),
+            request=asked,
+        )
+        flash(_("Offered. The first to accept has it."), "ok")
+    except DomainError as refused:
+        session().rollback()
+        flash(error_sentence(refused), "stop")
     return redirect(_back())
 
 

@@ -12,13 +12,14 @@ from openpyxl import Workbook
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from marketplace.elders.models import Assessment, Elder
+from marketplace.elders.models import UNKNOWN_GENDER, Assessment, Elder
 from marketplace.kernel import audit
 from marketplace.kernel.actor import Actor
 from marketplace.kernel.db import transaction
 from marketplace.kernel.ports import Ports
 from marketplace.orders.models import Order
 from marketplace.workflows.load import register
+from marketplace.workflows.load.callers import read_callers
 from marketplace.workflows.load.rows import (
     CaregiverRow,
     CertificateRow,
@@ -131,9 +132,17 @@ def _files(session: Session, ports: Ports) -> Files:
     yield "certificates", CertificateRow, register.certificate_rows(session)
     yield "shifts", ShiftRow, register.shift_rows(session)
     yield "elders", ElderRow, _elders(session, ports)
-    yield "families", FamilyRow, register.family_rows(session, ports)
-    yield "refusals", RefusalRow, register.refusal_rows(session)
-    yield "orders", OrderFileRow, _orders(session)
+    numbers = read_callers(session).theirs
+    yield "families", FamilyRow, _numbered(register.family_rows(session, ports), numbers)
+    yield "refusals", RefusalRow, _numbered(register.refusal_rows(session), numbers)
+    yield "orders", OrderFileRow, _numbered(_orders(session), numbers)
+
+
+def _numbered(rows: Iterable[FileRow], numbers: dict[str, str]) -> Iterator[FileRow]:
+    """Yield rows about elders with the register's numbers, where ours differ."""
+    for row in rows:
+        number = numbers.get(row.elder_id)  # type: ignore[attr-defined]
+        yield row if number is None else row.model_copy(update={"elder_id": number})
 
 
 def _vendors(session: Session) -> Iterator[VendorRow]:
@@ -198,7 +207,11 @@ def _elders(session: Session, ports: Ports) -> Iterator[ElderRow]:
     after = ""
     while True:
         batch = session.scalars(
-            select(Elder).where(Elder.id > after).order_by(Elder.id).limit(_BATCH)
+            select(Elder)
+            # The bureau's list holds nobody whom it has not named; the callers wait for that.
+            .where(Elder.id > after, Elder.gender != UNKNOWN_GENDER)
+            .order_by(Elder.id)
+            .limit(_BATCH)
         ).all()
         if not batch:
             return
@@ -218,7 +231,7 @@ def _elder(e: Elder, a: Assessment | None, ports: Ports) -> ElderRow:
     # Coordinates that the gazetteer gave are left out, so that a better gazetteer can give better.
     exact = e.location_level == "exact"
     return ElderRow.model_construct(
-        id=e.id,
+        id=e.register_id or e.id,
         name=e.name,
         gender=e.gender,
         born_on=e.born_on,

@@ -13,7 +13,7 @@ from marketplace.kernel.actor import Actor
 from marketplace.orders.models import Order
 from marketplace.workflows import place_many
 from marketplace.workflows.load.refusals import Refusal, RowRefused
-from marketplace.workflows.load.register import Context, Kind, sha
+from marketplace.workflows.load.register import Context, Kind, settle_elder_of, sha
 from marketplace.workflows.load.rows import OrderFileRow
 from marketplace.workflows.place_many import Added, OrderRow
 
@@ -53,7 +53,9 @@ def _never(_context: Context, _new: Sequence[Any], _changed: Sequence[Any]) -> N
     raise AssertionError("orders are placed by add(), never written as a register")
 
 
-KIND = Kind("orders", OrderFileRow, _stored, _check, _never, prepare=_prepare)
+KIND = Kind(
+    "orders", OrderFileRow, _stored, _check, _never, prepare=_prepare, settle=settle_elder_of
+)
 
 
 def _order(row: OrderFileRow) -> OrderRow:

@@ -20,6 +20,7 @@ from marketplace.kernel.bulk import upsert
 from marketplace.kernel.db import Base
 from marketplace.kernel.ids import new_id
 from marketplace.kernel.ports import Located, Ports
+from marketplace.workflows.load.callers import Callers, settled, with_ours
 from marketplace.workflows.load.refusals import RowRefused
 from marketplace.workflows.load.rows import (
     CaregiverRow,
@@ -70,6 +71,7 @@ class Context:
     shifts: dict[tuple[str, date], list[tuple[int, int]]] = field(default_factory=dict)
     located: dict[str, Located | None] = field(default_factory=dict)
     placed: dict[str, str] = field(default_factory=dict)
+    callers: Callers = field(default_factory=Callers)
 
     def require(self, kind: str, name: str, value: str) -> None:
         """Refuse a row that names what is neither stored nor loaded before it."""
@@ -108,7 +110,8 @@ class Kind:
     """One file: its model, what is stored of it, and how rows are checked and written.
 
     ``stored``: natural key -> hash of the row as the database has it. ``check`` holds a row against
-    the others. ``values`` makes the column values; ``write`` gets new and changed rows of a chunk.
+    the others. ``settle`` gives a row our number of an elder where the register has another; ``write``
+    gets new and changed rows of a chunk.
     """
 
     name: str
@@ -118,6 +121,7 @@ class Kind:
     write: Callable[[Context, Sequence[Any], Sequence[Any]], None]
     registers: str | None = None
     prepare: Callable[[Context], None] = lambda _context: None
+    settle: Callable[[Context, Any], Any] = lambda _context, row: row
 
 
 def _hashes(model: type[Base]) -> Callable[[Session], dict[str, str]]:
@@ -330,6 +334,15 @@ def _prepare_elders(context: Context) -> None:
         context.people[bytes.fromhex(index)[:16]] = elder_id
 
 
+def _settle_elder(context: Context, row: ElderRow) -> ElderRow:
+    return settled(context.callers, context.ports.vault, row, context.known["elder"])
+
+
+def settle_elder_of(context: Context, row: FileRow) -> Any:
+    """Return a row about an elder with our number of the elder."""
+    return with_ours(context.callers, row, "elder_id")
+
+
 def _check_elder(context: Context, row: ElderRow) -> None:
     context.locate(row)
     person = bytes.fromhex(context.ports.vault.index(row.id_number))[:16]
@@ -427,6 +440,7 @@ def _elder_values(context: Context, row: ElderRow, since: date | None) -> Values
         "status": row.status,
         "status_from": None if row.status == "active" else since or context.today,
         "row_sha256": sha(row),
+        "register_id": context.callers.theirs.get(row.id),
         "updated_at": context.now,
     }
 
@@ -581,6 +595,7 @@ def kinds(ports: Ports) -> tuple[Kind, ...]:
             _write_elders,
             "elder",
             prepare=_prepare_elders,
+            settle=_settle_elder,
         ),
         Kind(
             "families",
@@ -588,8 +603,16 @@ def kinds(ports: Ports) -> tuple[Kind, ...]:
             _same_rows(lambda session: family_rows(session, ports)),
             _needs("elder", "elder_id"),
             _write_families,
+            settle=settle_elder_of,
         ),
-        Kind("refusals", RefusalRow, _same_rows(refusal_rows), _check_refusal, _write_refusals),
+        Kind(
+            "refusals",
+            RefusalRow,
+            _same_rows(refusal_rows),
+            _check_refusal,
+            _write_refusals,
+            settle=settle_elder_of,
+        ),
     )
 
 

@@ -25,6 +25,7 @@ from marketplace.kernel.db import transaction
 from marketplace.kernel.errors import Conflict, NotFound
 from marketplace.kernel.ports import Ports
 from marketplace.workflows.load import listed, register
+from marketplace.workflows.load.callers import Callers, read_callers
 from marketplace.workflows.load.reading import find, read
 from marketplace.workflows.load.refusals import Refusal, RowRefused, shown
 from marketplace.workflows.load.register import Context, Kind, sha
@@ -61,10 +62,14 @@ class FilePreview:
 
 @dataclass
 class Preview:
-    """What loading a folder would do, file by file, in the order of loading."""
+    """What loading a folder would do, file by file, in the order of loading.
+
+    ``callers.found``: numbers of the register that are callers of the hotline, whose files they join.
+    """
 
     folder: Path
     files: list[FilePreview]
+    callers: Callers = field(default_factory=Callers)
 
     @property
     def refused(self) -> list[Refusal]:
@@ -96,6 +101,7 @@ def preview(
     now = ports.clock.now()
     context = Context(session, ports, now, local(now).date())
     context.known["category"] = register.known_categories(session)
+    context.callers = read_callers(session)
     files: list[FilePreview] = []
     for kind in (*register.kinds(ports), listed.KIND):
         path = find(folder, kind.name)
@@ -110,7 +116,7 @@ def preview(
     if not files:
         raise NotFound(field="folder", kind_of="folder", id=str(folder))
     session.rollback()
-    return Preview(folder, files)
+    return Preview(folder, files, context.callers)
 
 
 def _preview_file(
@@ -128,7 +134,7 @@ def _preview_file(
             done.unusable |= row.line == 0
             continue
         try:
-            parsed = _parse(kind, row.cells, context)
+            parsed = kind.settle(context, _parse(kind, row.cells, context))
             key = parsed.key()
             if key in seen:
                 raise RowRefused(kind.model.KEY[0], "twice_in_file", key, "one_row", line=seen[key])
@@ -213,7 +219,7 @@ def apply(
     """
     require(actor, Action.LOAD)
     now = ports.clock.now()
-    context = Context(session, ports, now, local(now).date())
+    context = Context(session, ports, now, local(now).date(), callers=plan.callers)
     written: list[Loaded] = []
     for file in plan.files:
         if file.to_write == 0:
@@ -235,6 +241,17 @@ def _apply_register(context: Context, actor: Actor, file: FilePreview, tick: Tic
             kind.write(context, [r for _, r in new], [r for _, r in changed])
             if tick:
                 tick(file.name, len(new) + len(changed))
+        joined = context.callers.found if kind.name == "elders" else {}
+        for number, elder_id in sorted(joined.items()):
+            audit.record(
+                context.session,
+                at=context.now,
+                actor=actor,
+                action="join_caller",
+                subject_kind="elder",
+                subject_id=elder_id,
+                register_id=number,
+            )
         _audit(context, actor, file, new=file.new, changed=file.changed)
     return Loaded(file.name, file.new, file.changed)
 
