@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
+from marketplace.elders.models import FamilyLink
 from marketplace.kernel.outbox import FOR_PEOPLE, OutboxMessage
 
 KEPT = timedelta(days=30)
@@ -24,6 +25,16 @@ class Message:
     template: str
     values: dict[str, Any]
     work_order_id: str | None
+
+
+def links_of(session: Session, account_id: str) -> list[str]:
+    """Return the links of a relative's account: what is said to those who may see visits."""
+    link = FamilyLink
+    return list(
+        session.scalars(
+            select(link.id).where(link.account_id == account_id, link.ended_at.is_(None))
+        )
+    )
 
 
 def said_to(

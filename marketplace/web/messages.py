@@ -11,7 +11,7 @@ from flask_babel import force_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from marketplace.web.formats import date_plain, yuan
+from marketplace.web.formats import clock, date_plain, yuan
 from marketplace.web.i18n import CHINESE
 from marketplace.web.words import programme_word
 
@@ -21,6 +21,7 @@ MESSAGES: dict[str, Any] = {
         "The visit on %(day)s has ended. If all was well you need do nothing; if not, ring 12349."
     ),
     "helper_changed": _l("Another helper comes to you on %(day)s. Questions: ring 12349."),
+    "visit_moved": _l("The visit on %(day)s begins about %(time)s now. Questions: ring 12349."),
     "vendor_changes": _l(
         "Your vendor stops for now. %(num)s of your visits go to others; money and vouchers stay"
         " as they are. Where nobody is found yet, we ring you. Questions: 12349."
@@ -43,6 +44,10 @@ MESSAGES: dict[str, Any] = {
     "visit_cancelled": _l("The visit on %(day)s was cancelled."),
     "visit_repaired": _l("Another helper goes to the visit on %(day)s; the first did not come."),
     "stop_added": _l("A visit on %(day)s was given to you. Look at your next visit."),
+    "stop_moved": _l("Your visit on %(day)s begins at %(time)s now."),
+    "visit_changed": _l(
+        "Civil affairs or the hotline changed the visit on %(day)s. See the board."
+    ),
     "stop_taken_over": _l("Somebody else goes to your visit on %(day)s."),
     "nobody_goes": _l("The visit on %(day)s has nobody now. Send somebody."),
     "complaint": _l("There is a complaint about the visit on %(day)s. Answer it."),
@@ -87,6 +92,8 @@ def _facts(values: Mapping[str, Any]) -> dict[str, str]:
     }
     if "day" in values:
         facts["day"] = date_plain(date.fromisoformat(values["day"]))
+    if "start_s" in values:
+        facts["time"] = clock(values["start_s"])
     if "programme_code" in values:
         facts["programme"] = programme_word(values["programme_code"])
     for fact, value in (

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from marketplace.elders import links
 from marketplace.kernel import outbox
 from marketplace.kernel.actor import Actor
+from marketplace.kernel.clock import second_of
 
 NOTED_FROM = timedelta(minutes=15)
 """An elder is told of another time from so much on."""
@@ -31,15 +32,18 @@ def tell_moved(
     *,
     at: datetime,
     actor: Actor,
+    to_vendor: str,
 ) -> None:
     """Tell those concerned about work orders whose people or time changed, once per change.
 
-    ``before`` and ``after`` are the assignments by work order id. Whoever did it needs no message.
+    ``before`` and ``after`` are the assignments by work order id; ``to_vendor`` is the message that a
+    vendor gets who did not do it itself.
     """
     watching = links.who_see_visits(session, sorted({r.elder_id for r in rows}))
     for row in rows:
         was, will = before.get(row.id, ()), after.get(row.id, ())
-        for channel, kind, who, template in _told(row, was, will, watching, actor):
+        begins = min((a["starts_at"] for a in will), default=None)
+        for channel, kind, who, template in _told(row, was, will, watching, actor, to_vendor):
             outbox.post(
                 session,
                 due_at=at,
@@ -48,7 +52,9 @@ def tell_moved(
                 recipient_id=who,
                 template=template,
                 about=f"{row.id}/{at.isoformat()}",
+                day=row.visit_on.isoformat(),
                 work_order_id=row.id,
+                **({} if begins is None else {"start_s": second_of(row.visit_on, begins)}),
             )
 
 
@@ -58,6 +64,7 @@ def _told(
     will: Sequence[Mapping[str, Any]],
     watching: Mapping[str, Sequence[str]],
     actor: Actor,
+    to_vendor: str,
 ) -> list[_To]:
     old = {a.caregiver_id: a.starts_at for a in was}
     new = {a["caregiver_id"]: a["starts_at"] for a in will}
@@ -67,7 +74,7 @@ def _told(
     told += [("screen", "caregiver", c, "stop_added") for c in new.keys() - old]
     told += [("screen", "caregiver", c, "stop_moved") for c in new if old.get(c, new[c]) != new[c]]
     if actor.vendor_id != row.vendor_id:
-        told.append(("screen", "vendor", row.vendor_id, "visit_repaired" if new else "nobody_goes"))
+        told.append(("screen", "vendor", row.vendor_id, to_vendor if new else "nobody_goes"))
     if not new:
         told.append(("screen", "role", "hotline", "nobody_goes"))
         return told

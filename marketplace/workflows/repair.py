@@ -143,7 +143,14 @@ def _send(
     begins_s = max(found.start_s, start_s or 0)
     seat = Seat(row.id, row.version, [caregiver_id], begins_s)
     write_seats(
-        session, actor, row.visit_on, [seat], at=at, reason="repaired", locked=frozenset([row.id])
+        session,
+        actor,
+        row.visit_on,
+        [seat],
+        at=at,
+        reason="repaired",
+        locked=frozenset([row.id]),
+        to_vendor="visit_repaired",
     )
     return Repaired(row.id, State.ASSIGNED.value, caregiver_id, instant_of(row.visit_on, begins_s))
 
@@ -217,7 +224,15 @@ def _withdraw(session: Session, actor: Actor, request: WithdrawRequest, at: date
     crew = [a.caregiver_id for a in orders.assignments(session, [row.id]).get(row.id, [])]
     could = [s for s in _who_could(session, row, at) if s.caregiver_id not in crew]
     nobody = Seat(row.id, row.version, [], None)
-    write_seats(session, actor, row.visit_on, [nobody], at=at, reason=f"withdrawn:{request.reason}")
+    write_seats(
+        session,
+        actor,
+        row.visit_on,
+        [nobody],
+        at=at,
+        reason=f"withdrawn:{request.reason}",
+        to_vendor=None,
+    )
     row = orders.work_order(session, row.id)
     answer = Withdrawn(row.id, row.state)
     soon = instant_of(row.visit_on, row.window_start_s) - at <= timedelta(seconds=AT_ONCE_S)

@@ -39,11 +39,13 @@ def write_seats(
     at: datetime,
     reason: str,
     locked: frozenset[str] = frozenset(),
+    to_vendor: str | None = "visit_changed",
 ) -> None:
     """Give visits their people and times inside the caller's transaction, and tell those concerned.
 
     Raises ``WrongState`` where a work order moved since ``version``. What somebody locked stays
-    locked, and ``locked`` names what is to be from now on.
+    locked, and ``locked`` names what is to be from now on. ``to_vendor``: the vendor's message;
+    nobody is told where it is ``None``, because the caller says more.
     """
     before = orders.assignments(session, [s.work_order_id for s in seats])
     orders.drop_assignments(session, [s.work_order_id for s in seats])
@@ -76,10 +78,12 @@ def write_seats(
         ]
     orders.add_assignments(session, given)
     orders.forget_left_out(session, [s.work_order_id for s in seats if s.caregiver_ids])
+    if to_vendor is None:
+        return
     after: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in given:
         after[row["work_order_id"]].append(row)
-    tell_moved(session, rows, before, after, at=at, actor=actor)
+    tell_moved(session, rows, before, after, at=at, actor=actor, to_vendor=to_vendor)
 
 
 def crews_of(seats: Sequence[Seat]) -> dict[str, list[str]]:

@@ -19,6 +19,7 @@ HOUSE = Path(marketplace.__file__).parent
 VALUES = {
     "day": "2026-11-24",
     "num": 2,
+    "start_s": 34_200,
     "period": "2026-11",
     "fen": 12_050,
     "own_before_fen": 1_000,

@@ -194,7 +194,7 @@ def told(session) -> set[tuple[str, str, str, str]]:
     about = ("helper_changed", "visit_moved", "stop_moved", "stop_added", "stop_taken_over")
     rows = session.execute(
         select(m.channel, m.recipient_kind, m.recipient_id, m.template).where(
-            m.template.in_((*about, "visit_repaired", "nobody_goes"))
+            m.template.in_((*about, "visit_changed", "nobody_goes"))
         )
     )
     return {tuple(r) for r in rows}
@@ -225,7 +225,7 @@ def test_a_vendor_hears_what_civil_affairs_moved(session, ports, visit):
     assert told(session) == {
         ("sms", "elder", "E1", "visit_moved"),
         ("screen", "caregiver", who, "stop_moved"),
-        ("screen", "vendor", "V1", "visit_repaired"),
+        ("screen", "vendor", "V1", "visit_changed"),
     }
 
 

@@ -6,7 +6,7 @@ from apiflask import APIBlueprint
 from flask import render_template
 
 from marketplace.kernel.actor import Actor, Role
-from marketplace.queries.messages import said_to
+from marketplace.queries.messages import links_of, said_to
 from marketplace.web.auth import allow, current_actor
 from marketplace.web.formats import now
 from marketplace.web.messages import message_sentence
@@ -45,8 +45,11 @@ def page() -> str:
 def _readers(actor: Actor) -> list[tuple[str, str]]:
     """Return as whom somebody is written to; relatives read what is meant for relatives."""
     match actor.role:
-        case Role.ELDER | Role.FAMILY:
-            return [(actor.role.value, e) for e in sorted(actor.elder_ids)]
+        case Role.ELDER:
+            return [("elder", e) for e in sorted(actor.elder_ids)]
+        case Role.FAMILY:
+            mine = [("relative", link) for link in links_of(session(), actor.user_id)]
+            return mine + [("family", e) for e in sorted(actor.elder_ids)]
         case Role.VENDOR:
             return [("vendor", actor.vendor_id)] if actor.vendor_id else []
         case Role.CAREGIVER:
