@@ -105,7 +105,8 @@ def stamp(instant: datetime) -> str:
 
 def when_word(on: date) -> str:
     """今天有人来，明天有人来 ...: the head of an elder's next visit."""
-    return _("%(day)s: ", day=day(on))
+    words = _("%(day)s: ", day=day(on))
+    return words[:1].upper() + words[1:]
 
 
 def minutes(count: int) -> str:

@@ -36,7 +36,7 @@ CIRCLE_S = 900
 @dataclass(frozen=True, slots=True)
 class Advice:
     """For one offer: the people proposed (ids and names, empty where it exceeds the capacity), the
-    seconds of travel from the first one's base, and else why not."""
+    seconds of travel from the first one's base (``None`` where nobody travels), and else why not."""
 
     offer_id: str
     caregiver_ids: tuple[str, ...]
@@ -149,6 +149,8 @@ def _advise(offer_id: str, work: WorkOrder, people: list[_Person], seconds: np.n
     skilled = [(int(s), p) for s, p in zip(seconds, people, strict=True) if _may(p, work)]
     if len(skilled) < work.crew:
         return Advice(offer_id, (), (), None, "no_skill")
+    if not work.is_stop:
+        return _advise_at_desk(offer_id, work, [p for _, p in skilled])
     near = sorted(((s, p) for s, p in skilled if s <= CIRCLE_S), key=lambda sp: (sp[0], sp[1].id))
     if len(near) < work.crew:
         nearest = min(s for s, _ in skilled)
@@ -172,6 +174,19 @@ def _advise(offer_id: str, work: WorkOrder, people: list[_Person], seconds: np.n
         chosen[0][1],
         None,
     )
+
+
+def _advise_at_desk(offer_id: str, work: WorkOrder, skilled: list[_Person]) -> Advice:
+    """Advise on what is no stop of a route, by telephone or at a site: who is on shift then can do it."""
+    last = work.window_end_s
+    there = [
+        p
+        for p in skilled
+        if any(a <= last and b > work.window_start_s for a, b in p.shifts[work.visit_on])
+    ][: work.crew]
+    if len(there) < work.crew:
+        return Advice(offer_id, (), (), None, "outside_all_shifts")
+    return Advice(offer_id, tuple(p.id for p in there), tuple(p.name for p in there), None, None)
 
 
 _HIGHER = {"CARE5": {"CARE4", "CARE3"}, "CARE4": {"CARE3"}}

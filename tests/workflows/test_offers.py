@@ -21,6 +21,7 @@ from marketplace.workflows.accept import (
     expire_offers,
 )
 from marketplace.workflows.accept_many import AcceptManyRequest, accept_many
+from marketplace.workflows.advise import advise_offers
 from marketplace.workflows.offer import OfferRequest, back_to_pool, offer_to, ranking
 from marketplace.workflows.upkeep import upkeep
 from tests import builders
@@ -246,3 +247,16 @@ def test_a_yes_to_many_stands_for_the_plans_that_named_the_vendor(city, ports):
     accept_many(city, ports, V1, key=key(), request=AcceptManyRequest([first]))
     row = orders.work_order(city, weekly)
     assert orders.order(city, row.order_id).standing_since is not None
+
+
+def test_a_telephone_call_is_advised_without_a_way(city, ports):
+    session = city
+    builders.a_service(session, "ZL001", mode="remote", duration_min=3, price_fen=200)
+    session.add_all(VendorCategory(vendor_id=v, category_code="ZL") for v in ("V1", "V2", "V3"))
+    builders.an_elder(session, "E9", lat=33.2, lng=120.9)
+    session.commit()
+    world.placed(session, ports, world.HOTLINE, elder_id="E9", service_code="ZL001",
+                 vendor_id="V1", reference="REC-1")  # fmt: skip
+    [advice] = advise_offers(session, ports, world.V1).values()
+    assert (advice.why_not, advice.travel_s) == (None, None)
+    assert advice.caregiver_ids

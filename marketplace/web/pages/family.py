@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from apiflask import APIBlueprint
 from flask import current_app, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
@@ -67,7 +69,7 @@ def bill_page() -> str:
         own=actor.role is Role.ELDER,
         bill=month,
         months=months,
-        payers=pay_lines(month.payers, {}),
+        payers=[replace(line, note="") for line in pay_lines(month.payers, {})],
         icons=CATEGORY_ICONS,
         balances=elder_home.balances(session(), chosen, day=min(period.last, today_here())),
     )
