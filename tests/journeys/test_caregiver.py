@@ -7,7 +7,7 @@ import re
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from marketplace.app import db
 from marketplace.orders.models import Assignment, WorkOrder
@@ -120,6 +120,69 @@ def test_the_homes_picture_code_checks_in_and_a_photo_of_the_work_is_kept(desk, 
         photos = db.session.scalars(select(VisitPhoto.evidence_id)).all()
     assert [tuple(k) for k in kinds] == [("check_in", "home_code"), ("photo", "gps_photo")]
     assert len(photos) == 1
+
+
+def photos_of(town: Town) -> int:
+    with town.app.app_context():
+        return db.session.scalar(select(func.count()).select_from(VisitPhoto))
+
+
+def checked_in(town: Town, *, category: str, skill: str) -> str:
+    """Put the caregiver into the next home, for a service of that category; return the visit."""
+    work_order_id, elder_id = stops(town)[0]
+    with town.app.app_context():
+        work = db.session.get(WorkOrder, work_order_id)
+        work.state, work.category_code, work.skill_code = "in_service", category, skill
+        db.session.add(
+            Visit(
+                id=f"visit-{work_order_id}",
+                work_order_id=work_order_id,
+                caregiver_id=town.city.caregiver_id,
+                elder_id=elder_id,
+                service_code=work.service_code,
+                visit_on=town.city.day,
+                check_in_at=town.clock.now(),
+                verdict="open",
+                findings=[],
+            )
+        )
+        db.session.commit()
+    return work_order_id
+
+
+def test_a_photo_without_a_signal_is_kept_and_sent_once(desk, town: Town):
+    work_order_id = checked_in(town, category="ZJ", skill="GEN")
+    here = desk("caregiver", width=390)
+    page = here.page
+    page.clock.set_fixed_time(town.clock.now())
+    here.open("/next")
+    before = photos_of(town)
+    stop = page.locator(f"article[data-stop='{work_order_id}']")
+    picture = page.evaluate(f"() => {{ {JPEG} return c.toDataURL('image/jpeg').split(',')[1]; }}")
+    page.context.set_offline(True)
+    stop.locator("[data-photo] input").set_input_files(
+        {"name": "work.jpg", "mimeType": "image/jpeg", "buffer": base64.b64decode(picture)}
+    )
+    page.wait_for_function("JSON.parse(localStorage.getItem('nuanju-kept') || '[]').length === 1")
+    assert "1" in page.locator("#queue").inner_text()
+    assert photos_of(town) == before
+    page.context.set_offline(False)
+    page.wait_for_selector("#phone[data-sent]", state="attached")
+    for _ in range(2):
+        page.evaluate("dispatchEvent(new Event('online'))")
+    assert page.evaluate("localStorage.getItem('nuanju-kept')") == "[]"
+    assert photos_of(town) == before + 1
+
+
+def test_nobody_is_asked_for_a_photo_of_a_bath(desk, town: Town):
+    work_order_id = checked_in(town, category="ZY", skill="BATH")
+    stop = (
+        desk("caregiver", width=390)
+        .open("/next")
+        .page.locator(f"article[data-stop='{work_order_id}']")
+    )
+    assert stop.locator("[data-photo]").count() == 0
+    assert "不拍照" in (stop.text_content() or "")
 
 
 def test_hours_and_a_mistake_that_keeps_the_first_record(desk, town: Town):

@@ -213,7 +213,12 @@ def test_a_visit_is_moved_in_three_keys_and_a_complaint_is_linked_to_it(desk, to
     here = desk("hotline").open("/hotline?phone=13800000007&call=REC-105")
     page = here.page
     keys = Keys(page)
-    keys.press("r", "2", "Enter")
+    keys.press("r")
+    page.wait_for_selector("details[open] [data-times] input:focus")
+    assert page.locator("[data-times] .say").inner_text().endswith("您要哪个时间？")
+    assert violations(page) == []
+    here.picture("hotline-another-time")
+    keys.press("2", "Enter")
     page.wait_for_selector(".bar--ok")
     assert keys.count == 3
     keys = Keys(page)
