@@ -115,4 +115,5 @@ class ChineseWording:
     def text(self, template: str, values: Mapping[str, Any]) -> str:
         """Return the sentence of a message, signed."""
         with self._app.app_context(), force_locale(CHINESE):
-            return f"{_('[Nuanju]')}{message_sentence(template, values)}"
+            signature = _("[Nuanju]")
+            return f"{signature}{message_sentence(template, values)}"
