@@ -39,6 +39,11 @@ def judge_work_order(
     return said
 
 
+def asks_for_a_person(said: list[tuple[str, list[Finding]]]) -> list[str]:
+    """Return the rules that hold or block, of what ``judge_work_order`` said."""
+    return sorted({f.rule for _, fs in said for f in fs if f.action in ("hold", "block")})
+
+
 _TO_A_PERSON = (
     ("card", "CARD", rules.CARD_OK),
     ("number", "PHONE", "known"),

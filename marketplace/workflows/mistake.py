@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
+from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from marketplace.kernel import audit
@@ -199,7 +201,7 @@ def _decide(session: Session, actor: Actor, request: DecideRequest, at: datetime
         )
         crew = visits.of_work_order(session, row.id)
         if State(row.state) is not State.IN_SERVICE:
-            judge.judge_work_order(session, row)
+            _judge_again(session, row, at=at, actor=actor)
         elif len(crew) >= row.crew and all(v.check_out_at is not None for v in crew):
             close(session, row, at=at, actor=actor)
     audit.record(
@@ -219,3 +221,18 @@ def _decide(session: Session, actor: Actor, request: DecideRequest, at: datetime
         orders.work_order(session, row.id).state,
         visits.get(session, asked.visit_id).verdict,
     )
+
+
+def _judge_again(session: Session, row: Row[Any], *, at: datetime, actor: Actor) -> None:
+    """Judge a visit by its new times; what the rules now doubt is not confirmed by silence."""
+    asked = judge.asks_for_a_person(judge.judge_work_order(session, row))
+    if asked and State(row.state) is State.DONE:
+        orders.move(
+            session,
+            row.id,
+            expected=State.DONE,
+            to=State.DISPUTED,
+            at=at,
+            actor=actor,
+            reason=",".join(asked),
+        )

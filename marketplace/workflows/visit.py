@@ -214,7 +214,7 @@ def close(session: Session, row: Row[Any], *, at: datetime, actor: Actor) -> Non
     """
     said = judge.judge_work_order(session, row)
     orders.move(session, row.id, expected=State.IN_SERVICE, to=State.DONE, at=at, actor=actor)
-    asked = sorted({f.rule for v, fs in said for f in fs if f.action in ("hold", "block")})
+    asked = judge.asks_for_a_person(said)
     if asked:
         orders.move(
             session,

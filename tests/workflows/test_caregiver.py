@@ -14,7 +14,13 @@ from marketplace.queries.caregiver_hours import hours
 from marketplace.visits.corrections import CorrectionWaits
 from marketplace.visits.models import Correction, Evidence, Visit, VisitPhoto
 from marketplace.workflows.cancel import CancelRequest, cancel
-from marketplace.workflows.confirm import ConfirmRequest, DisputeRequest, confirm, dispute
+from marketplace.workflows.confirm import (
+    ConfirmRequest,
+    DisputeRequest,
+    auto_confirm,
+    confirm,
+    dispute,
+)
 from marketplace.workflows.mistake import (
     DecideRequest,
     MistakeRequest,
@@ -74,6 +80,17 @@ def test_a_forgotten_check_out_is_closed_by_an_approved_correction(city, ports, 
         "done",
         "verified",
     )
+
+
+def test_a_correction_that_the_rules_doubt_is_not_confirmed_by_silence(city, ports, clock):
+    work_order_id = served(city, ports, clock)
+    told_short = told(says_out_at=world.local(TUESDAY, 9.2))
+    report_mistake(city, ports, C1, key=key(), request=told_short)
+    answer = decide(city, ports)
+    assert (answer.work_order_state, answer.verdict) == ("disputed", "blocked")
+    clock.advance(hours=49)
+    auto_confirm(city, ports)
+    assert state_of(city, work_order_id) == "disputed"
 
 
 def test_a_refused_correction_leaves_the_visit_as_it_was(city, ports, clock):
