@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -24,6 +24,7 @@ from marketplace.vouchers.models import (
     PriceSplit,
     Redemption,
 )
+from marketplace.vouchers.quotes import rate_percent
 from marketplace.vouchers.receipts import (
     CaptureReceipt,
     CaptureTooLate,
@@ -66,7 +67,8 @@ def capture(
     held = held_of(session, [work_order_id], vendor_id=vendor_id)[work_order_id]
     if not decided_late:
         _refuse_undelivered(session, split_row, held)
-    planned = _plan(split_row, held, visit_id, vendor_id, minutes_delivered, at)
+    percents = {} if minutes_delivered is None else _percents(session, split_row, held)
+    planned = _plan(split_row, held, visit_id, vendor_id, minutes_delivered, at, percents)
     _write(session, [planned], at)
     return planned.receipt
 
@@ -115,7 +117,7 @@ def capture_many(
         )
     held = held_of(session, mine)
     planned = [
-        _plan(row, held[i], wanted[i].visit_id, wanted[i].vendor_id, None, at)
+        _plan(row, held[i], wanted[i].visit_id, wanted[i].vendor_id, None, at, {})
         for i, row in rows.items()
     ]
     _write(session, planned, at)
@@ -139,8 +141,9 @@ def _plan(
     vendor_id: str,
     minutes_delivered: int | None,
     at: datetime,
+    percents: Mapping[str, int],
 ) -> _Planned:
-    due = _trim(split_row, held, minutes_delivered)
+    due = _trim(split_row, held, minutes_delivered, percents)
     redemption: dict[str, object] = {
         "work_order_id": split_row.work_order_id,
         "visit_id": visit_id,
@@ -254,7 +257,10 @@ def _delivered(session: Session, split_row: Split) -> tuple[int, int]:
 
 
 def _trim(
-    split_row: Split, held: Sequence[Held], minutes_delivered: int | None
+    split_row: Split,
+    held: Sequence[Held],
+    minutes_delivered: int | None,
+    percents: Mapping[str, int],
 ) -> list[tuple[int, int]]:
     """Return fen and minutes to capture of each held share, in the same order."""
     if minutes_delivered is None or minutes_delivered >= split_row.minutes:
@@ -276,12 +282,30 @@ def _trim(
             price_fen=split_row.price_fen,
             planned_min=split_row.minutes,
             delivered_min=minutes_delivered,
+            percents=percents,
         )
     }
     return [
         (kept[s.account_id].fen, kept[s.account_id].minutes) if s.account_id in kept else (0, 0)
         for s in shares
     ]
+
+
+def _percents(session: Session, split_row: Split, held: Sequence[Held]) -> dict[str, int]:
+    """Return the percentage of each payer of a rate, by the terms that its share was made by."""
+    book = changes.book(session)
+    found: dict[str, int] = {}
+    for share in (h.share for h in held):
+        if share.programme_version is None:
+            continue
+        terms = book.terms_of(
+            share.programme_code, share.programme_version, split_row.district_code
+        )
+        if terms.kind == "rate":
+            sold = split_row.sold
+            percent = rate_percent(terms, code=sold["service_code"], mode=sold["mode"])
+            found[share.account_id] = percent or 0
+    return found
 
 
 def _resolve(

@@ -232,13 +232,9 @@ def _balance(purse: Purse, bought: Bought, on: date, elder_id: str) -> Balance |
     )
     if not covers:
         return None
-    percent = 0
-    if terms.kind == "rate":
-        fit = [r.percent for r in terms.rates if bought.code in r.codes]
-        fit = fit or [r.percent for r in terms.rates if bought.mode in r.modes]
-        if not fit:
-            return None
-        percent = max(fit)
+    percent = rate_percent(terms, code=bought.code, mode=bought.mode)
+    if percent is None:
+        return None
     tier = terms.tier(purse.tier)
     account_id, left = purse.account_id, purse.left
     if terms.items_per_day:
@@ -259,6 +255,15 @@ def _balance(purse: Purse, bought: Bought, on: date, elder_id: str) -> Balance |
         per_item_fen=tier.per_item_fen,
         step_fen=terms.step_fen,
     )
+
+
+def rate_percent(terms: Terms, *, code: str, mode: str) -> int | None:
+    """Return what percentage a ``rate`` programme pays of a service, ``None`` where it pays none."""
+    if terms.kind != "rate":
+        return 0
+    fit = [r.percent for r in terms.rates if code in r.codes]
+    fit = fit or [r.percent for r in terms.rates if mode in r.modes]
+    return max(fit) if fit else None
 
 
 def day_account(programme_code: str, elder_id: str, on: date) -> str:

@@ -6,7 +6,7 @@ pays of what is left before it; what nobody pays is the elder's own money.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Protocol
@@ -161,20 +161,27 @@ def _share(balance: Balance, bought: Bought, rest: int, unpaid_min: int) -> tupl
 
 
 def trimmed(
-    shares: Sequence[Share], *, price_fen: int, planned_min: int, delivered_min: int
+    shares: Sequence[Share],
+    *,
+    price_fen: int,
+    planned_min: int,
+    delivered_min: int,
+    percents: Mapping[str, int] | None = None,
 ) -> tuple[Share, ...]:
     """Return what each payer owes when only ``delivered_min`` of ``planned_min`` were served.
 
     The price shrinks in proportion, rounded down. In-kind payers use minutes in proportion, rounded
     up to their block of 15; money is taken from the last payer first, own money before all, so that
-    no share grows and the shares sum to the smaller price.
+    no share grows and the shares sum to the smaller price. ``percents`` (by account) holds a payer of
+    a rate to its percentage of what is left before it of the smaller price.
     """
+    percents = percents or {}
     if planned_min <= 0 or delivered_min >= planned_min:
         return tuple(shares)
     due = price_fen * max(delivered_min, 0) // planned_min
     kept: list[Share] = []
     for share in shares:
-        fen = min(share.fen, due)
+        fen = min(share.fen, due * percents.get(share.account_id, 100) // 100)
         minutes = share.minutes
         if share.rate_fen_per_hour and share.minutes:
             scaled = -(-share.minutes * max(delivered_min, 0) // planned_min)
@@ -183,20 +190,24 @@ def trimmed(
         due -= fen
         if fen or minutes:
             kept.append(replace(share, fen=fen, minutes=minutes if fen else 0))
-    return _spread(shares, kept, due)
+    return _spread(shares, kept, due, percents)
 
 
-def _spread(shares: Sequence[Share], kept: list[Share], due: int) -> tuple[Share, ...]:
+def _spread(
+    shares: Sequence[Share], kept: list[Share], due: int, percents: Mapping[str, int]
+) -> tuple[Share, ...]:
     # Block rounding can leave some fen: they go to payers that still have room in their own hold.
     held = {s.account_id: s.fen for s in shares}
     result = []
     for share in kept:
-        room = 0 if share.minutes else min(due, held[share.account_id] - share.fen)
+        full = share.minutes or share.account_id in percents
+        room = 0 if full else min(due, held[share.account_id] - share.fen)
         due -= room
         result.append(replace(share, fen=share.fen + room))
     paid = {s.account_id for s in result}
     for share in shares:
-        if due and share.account_id not in paid and not share.minutes:
+        full = share.minutes or share.account_id in percents
+        if due and share.account_id not in paid and not full:
             room = min(due, share.fen)
             due -= room
             result.append(replace(share, fen=room))

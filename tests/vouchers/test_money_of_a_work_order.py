@@ -173,6 +173,30 @@ def test_a_shortened_visit_is_paid_in_part_and_the_rest_is_free_again(session, p
     assert proven(session) == []
 
 
+def test_the_national_voucher_pays_its_rate_of_what_was_served(session):
+    with transaction(session):
+        an_elder(session, hukou_local=False)
+        an_assessment(session, level=2)
+        a_vendor(session)
+        a_caregiver(session)
+        granted(session)
+        a_hold(session, version=a_service(session, price_fen=8_000))
+        visit = visit_of(session)
+        held = {s.programme_code: s.fen for s in service.shares_of(session, "W1")}
+    assert held == {"NV": 4_000, "OWN": 4_000}
+    with transaction(session):
+        receipt = service.capture(
+            session,
+            work_order_id="W1",
+            visit_id=visit,
+            vendor_id="V1",
+            at=NOW,
+            minutes_delivered=30,
+        )
+    assert receipt.fen_by_programme == {"NV": 2_000, "OWN": 2_000}
+    assert proven(session) == []
+
+
 def test_a_release_gives_all_back(session, poor_elder):
     with transaction(session):
         a_hold(session, version=a_service(session, price_fen=28_000))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from marketplace.kernel.facts import Fact
 from marketplace.vouchers import programmes
 from marketplace.vouchers.eligibility import decide
-from marketplace.vouchers.split import OWN, Balance, Bought, split, trimmed
+from marketplace.vouchers.split import OWN, Balance, Bought, Share, split, trimmed
 
 ORDER = ("LTCI", "GP", "TQ", "ADAPT", "MEAL", "BED", "LV", "NV", "CHAR")
 HOME = Bought("ZY008", "ZY", "次", "home", True, 60, 1)
@@ -259,3 +259,35 @@ def test_a_shortened_visit_costs_its_part_and_no_payer_more_than_held(
     assert sum(s.fen for s in kept) == wanted
     assert all(s.fen <= held[s.account_id].fen for s in kept)
     assert all(s.minutes <= held[s.account_id].minutes for s in kept)
+
+
+def test_a_shortened_visit_is_paid_by_the_national_voucher_at_its_rate():
+    """Half of 280 yuan: the voucher's half of it is 70, not all of its hold of 140."""
+    held = (Share("NV", 14_000, 0, "nv"), Share("OWN", 14_000, 0, "own"))
+    kept = trimmed(held, price_fen=28_000, planned_min=60, delivered_min=30, percents={"nv": 50})
+    assert [(s.programme_code, s.fen) for s in kept] == [("NV", 7_000), ("OWN", 7_000)]
+
+
+@given(
+    price=st.integers(min_value=0, max_value=1_000_000),
+    wallet=wallets,
+    bought=services,
+    delivered=st.integers(min_value=0, max_value=700),
+)
+def test_no_payer_of_a_rate_gives_more_than_its_part_of_a_shortened_visit(
+    price, wallet, bought, delivered
+):
+    shares = split(price, bought, wallet, ORDER)
+    percents = {b.account_id: b.percent for b in wallet if b.kind == "rate"}
+    kept = trimmed(
+        shares,
+        price_fen=price,
+        planned_min=bought.minutes,
+        delivered_min=delivered,
+        percents=percents,
+    )
+    held = {s.account_id: s for s in shares}
+    wanted = price if delivered >= bought.minutes else price * delivered // bought.minutes
+    assert sum(s.fen for s in kept) == wanted
+    assert all(s.fen <= held[s.account_id].fen for s in kept)
+    assert all(s.fen <= wanted * percents.get(s.account_id, 100) // 100 for s in kept)
