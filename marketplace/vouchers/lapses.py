@@ -21,6 +21,7 @@ from marketplace.vouchers.models import (
     LedgerTransfer,
 )
 from marketplace.vouchers.splits import fund_account, owed_account
+from marketplace.vouchers.terms import Terms
 
 _A = LedgerAccount
 _FREE = _A.credits_posted - _A.debits_posted - _A.debits_pending
@@ -76,12 +77,7 @@ def _give_back(session: Session, which: Any, *, on: date, at: datetime, limit: i
         if terms.grant == "top_up":
             own.append((e, free))
             continue
-        year = int(e.period[:4])
-        home = (
-            f"outside:{e.programme_code}:{e.district_code}"
-            if terms.grant == "outside"
-            else budget_account(e.programme_code, e.district_code, year)
-        )
+        home = home_of(terms, e.district_code, int(e.period[:4]))
         number = turn.get(e.account_id, 0) + 1
         period = str(Period.of(on))
         back = f"mint:{e.programme_code}:{e.district_code}" if e.unit == "minutes" else home
@@ -224,3 +220,91 @@ def _empty_days(session: Session, *, on: date, at: datetime, limit: int) -> None
         ],
         at=at,
     )
+
+
+def sweep_funds(session: Session, *, on: date, at: datetime, limit: int = 2_000) -> int:
+    """Return to their budgets the fen of past months' funds behind which no minutes stand any more.
+
+    A visit that costs less than its minutes are worth leaves the difference in the fund: public money
+    that nobody could use again. What backs minutes that are held, or free in a replacement, stays.
+    Months that ended before ``on``; returns the fen. ``reversals`` puts back what returned minutes need.
+    """
+    month = str(Period.of(on))
+    free = list(
+        session.execute(
+            select(_A.id, _A.programme_code, _A.district_code, _A.period)
+            .where(_A.kind == "fund", _A.period < month, _FREE > 0)
+            .order_by(_A.id)
+            .limit(limit)
+        )
+    )
+    ended = [row for row in free if Period.parse(row.period).last < on]
+    book = changes.book(session)
+    homes = {}
+    for row in ended:
+        first = Period.parse(row.period).first
+        terms = book.terms_of(row.programme_code, first, row.district_code)
+        homes[row.id] = home_of(terms, row.district_code, int(row.period[:4]))
+    balance = _locked(session, sorted({*homes, *homes.values()}))
+    behind = _worth_of_minutes(
+        session, {(r.programme_code, r.district_code, r.period) for r in ended}
+    )
+    turn = _turns(session, sorted(homes), "residue")
+    entries = [
+        Entry(
+            id=f"residue/{fund}/{turn.get(fund, 0) + 1}",
+            kind="direct",
+            code="residue",
+            unit="fen",
+            debit=fund,
+            credit=home,
+            amount=balance[fund] - behind.get(fund, 0),
+            period=month,
+        )
+        for fund, home in sorted(homes.items())
+        if balance[fund] > behind.get(fund, 0)
+    ]
+    post(session, entries, at=at)
+    return sum(e.amount for e in entries)
+
+
+def home_of(terms: Terms, district_code: str, year: int) -> str:
+    """Return where a programme's money comes from: its outside payer, or the district's budget."""
+    if terms.grant == "outside":
+        return f"outside:{terms.code}:{district_code}"
+    return budget_account(terms.code, district_code, year)
+
+
+def _locked(session: Session, accounts: Sequence[str]) -> dict[str, int]:
+    """Return what is posted on accounts, held fen included, and let nobody change them meanwhile."""
+    found: dict[str, int] = {}
+    for start in range(0, len(accounts), 2000):
+        for row in session.execute(
+            select(_A.id, _A.credits_posted - _A.debits_posted)
+            .where(_A.id.in_(accounts[start : start + 2000]))
+            .order_by(_A.id)
+            .with_for_update()
+        ):
+            found[row[0]] = int(row[1])
+    return found
+
+
+def _worth_of_minutes(session: Session, months: set[tuple[str, str, str]]) -> dict[str, int]:
+    """Return the fen that each fund needs: for minutes that are free, and for those that are held."""
+    book = changes.book(session)
+    needed: dict[str, int] = {}
+    for code, district, period in sorted(months):
+        for e, left in session.execute(
+            select(Entitlement, _A.credits_posted - _A.debits_posted)
+            .join(_A, _A.id == Entitlement.account_id)
+            .where(
+                Entitlement.period == period,
+                Entitlement.programme_code == code,
+                Entitlement.district_code == district,
+                _A.credits_posted > _A.debits_posted,
+            )
+        ):
+            fund = fund_account(code, district, period, e.elder_id)
+            worth = book.terms_of(code, e.programme_version, district).fen_of_minutes(left)
+            needed[fund] = needed.get(fund, 0) + worth
+    return needed

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from marketplace.kernel.clock import Period, local
 from marketplace.kernel.errors import WrongState
-from marketplace.vouchers import programmes
+from marketplace.vouchers import changes, programmes
+from marketplace.vouchers.lapses import home_of
 from marketplace.vouchers.ledger import (
     Account,
     Entry,
@@ -74,6 +75,7 @@ def reverse(
         for p in posts
     ]
     replacements, moves = _replacements(session, row, posts, local(at).date())
+    moves += _backing(session, posts, local(at).date())
     open_accounts(session, [account for account, _ in replacements])
     post(session, mirrors + moves, at=at)
     if replacements:
@@ -170,6 +172,39 @@ def _replacements(
             )
         )
     return made, moves
+
+
+def _backing(session: Session, posts: Sequence[LedgerTransfer], today: date) -> list[Entry]:
+    """Return the moves that put full fen behind minutes which go back to a month that is over.
+
+    The visit may have cost less than its minutes are worth; what was left of that is swept into the
+    budget when a month has ended, and comes from there again.
+    """
+    by_id = {p.id: p for p in posts}
+    book = changes.book(session)
+    moves = []
+    for p in posts:
+        source = session.get(Entitlement, p.debit_account) if p.unit == "minutes" else None
+        fund = by_id.get(p.id.removesuffix("/min"))
+        if source is None or fund is None or Period.parse(source.period).last >= today:
+            continue
+        terms = book.terms_of(source.programme_code, source.programme_version, source.district_code)
+        missing = terms.fen_of_minutes(p.amount) - fund.amount
+        if missing > 0:
+            moves.append(
+                Entry(
+                    id=f"backing/{p.id}",
+                    kind="direct",
+                    code="backing",
+                    unit="fen",
+                    debit=home_of(terms, source.district_code, int(source.period[:4])),
+                    credit=fund.debit_account,
+                    amount=missing,
+                    period=str(Period.of(today)),
+                    work_order_id=p.work_order_id,
+                )
+            )
+    return moves
 
 
 def _last_sequence(session: Session, source: Entitlement) -> int:

@@ -14,7 +14,7 @@ from marketplace.kernel.clock import today
 from marketplace.kernel.db import transaction
 from marketplace.kernel.ports import Ports
 from marketplace.vouchers import programmes
-from marketplace.vouchers.lapses import Lapsed, lapse_ended, lapse_of
+from marketplace.vouchers.lapses import Lapsed, lapse_ended, lapse_of, sweep_funds
 
 
 def lapse(session: Session, ports: Ports, *, limit: int = 5_000) -> Lapsed:
@@ -32,6 +32,17 @@ def lapse(session: Session, ports: Ports, *, limit: int = 5_000) -> Lapsed:
         dead = select(Elder.id).where(Elder.status == "dead", Elder.status_from < before)
         of_dead = lapse_of(session, dead, on=day, at=at, limit=limit)
         _record(session, at, of_dead, reason="death")
+        swept = sweep_funds(session, on=before, at=at)
+        if swept:
+            audit.record(
+                session,
+                at=at,
+                actor=SYSTEM,
+                action="sweep_funds",
+                subject_kind="ledger_account",
+                subject_id="*",
+                fen=swept,
+            )
         return Lapsed(
             ended.entitlements + of_dead.entitlements,
             ended.fen + of_dead.fen,

@@ -9,15 +9,19 @@ import pytest
 from marketplace.elders.models import Elder
 from marketplace.kernel.clock import Period
 from marketplace.kernel.db import transaction
+from marketplace.orders.models import WorkOrder
 from marketplace.vouchers import service
 from marketplace.vouchers.models import LedgerAccount
+from marketplace.vouchers.splits import fund_account
 from marketplace.workflows.lapse import lapse
 from tests.builders import (
     DISTRICT,
     NOW,
+    a_caregiver,
     a_hold,
     a_service,
     a_vendor,
+    a_visit,
     an_assessment,
     an_elder,
     granted,
@@ -121,3 +125,72 @@ def test_the_dead_are_granted_no_further_month(session, ports, november):
 def account_or_none(session, id):
     session.rollback()
     return session.get(LedgerAccount, id)
+
+
+def cheap(session, price_fen=1_000):
+    """A captured visit whose hour is worth 2,500 fen and costs less."""
+    a_caregiver(session)
+    version = a_service(session, price_fen=price_fen)
+    a_hold(session, version=version, vendor_id="V1")
+    visit = a_visit(session, work_order=session.get(WorkOrder, "W1"))
+    service.capture(session, work_order_id="W1", visit_id=visit.id, vendor_id="V1", at=NOW)
+
+
+def fund(session):
+    return account(session, fund_account("GP-A2", DISTRICT, "2026-11", "E1"))
+
+
+def test_what_a_cheap_visit_leaves_of_its_minutes_goes_back_to_the_budget(
+    session, ports, clock, november
+):
+    budget = account(session, f"budget:GP-A2:{DISTRICT}:2026")
+    with transaction(session):
+        cheap(session)
+    clock.at = datetime(2026, 12, 3, 1, tzinfo=UTC)
+    lapse(session, ports)
+    assert fund(session) == 49_000
+    clock.at = datetime(2026, 12, 5, 1, tzinfo=UTC)
+    lapse(session, ports)
+    assert fund(session) == 0
+    assert account(session, f"budget:GP-A2:{DISTRICT}:2026") == budget + 49_000
+    lapse(session, ports)
+    assert account(session, f"budget:GP-A2:{DISTRICT}:2026") == budget + 49_000
+    assert proven(session) == []
+
+
+def test_minutes_that_come_back_later_have_their_full_worth_behind_them(
+    session, ports, clock, november
+):
+    with transaction(session):
+        cheap(session)
+    clock.at = datetime(2026, 12, 5, 1, tzinfo=UTC)
+    lapse(session, ports)
+    with transaction(session):
+        service.reverse(session, work_order_id="W1", at=clock.at, reason="x", actor="b")
+    # A replacement of 60 minutes, which the next visit may cost in full.
+    assert fund(session) == 2_500
+    assert lapse(session, ports).minutes == 0
+    assert fund(session) == 2_500
+    with transaction(session):
+        dear = a_service(session, "ZJ002", price_fen=2_500)
+        a_hold(session, id="W2", version=dear, vendor_id="V1", visit_on=date(2026, 12, 8))
+        assert service.shares_of(session, "W2")[0].minutes == 60
+    clock.at = datetime(2027, 1, 20, 1, tzinfo=UTC)
+    with transaction(session):
+        service.release(session, work_order_id="W2", at=clock.at, reason="expired", expire=True)
+    assert lapse(session, ports).minutes == 60
+    assert fund(session) == 0
+    assert proven(session) == []
+
+
+def test_what_backs_held_minutes_is_not_swept(session, ports, clock, november):
+    with transaction(session):
+        a_hold(session, version=a_service(session, price_fen=1_000))
+    clock.at = datetime(2026, 12, 5, 1, tzinfo=UTC)
+    lapse(session, ports)
+    assert fund(session) == 1_500
+    with transaction(session):
+        service.release(session, work_order_id="W1", at=clock.at, reason="expired", expire=True)
+    assert lapse(session, ports).minutes == 60
+    assert fund(session) == 0
+    assert proven(session) == []
