@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -17,11 +17,27 @@ from marketplace.vouchers.receipts import HoldRequest
 
 
 @dataclass(frozen=True, slots=True)
+class OwnChanged:
+    """A work order whose own share is now another than was promised, in fen."""
+
+    work_order_id: str
+    elder_id: str
+    use_on: date
+    own_before_fen: int
+    own_after_fen: int
+
+
+@dataclass(frozen=True, slots=True)
 class ExpectedHeld:
-    """``held``: how many work orders; ``requoted``: those whose own share is now another."""
+    """``held``: how many work orders; ``changed``: those whose own share is now another."""
 
     held: int
-    requoted: tuple[str, ...]
+    changed: tuple[OwnChanged, ...]
+
+    @property
+    def requoted(self) -> tuple[str, ...]:
+        """Return the work orders whose own share changed."""
+        return tuple(c.work_order_id for c in self.changed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +57,8 @@ def hold_expected(
 ) -> ExpectedHeld:
     """Quote every waiting work order of the month anew and hold it, in the order they were placed.
 
-    Where the grants differ from what was expected, the own share changes: those are returned, for a
-    person to tell the elder.
+    Where the grants differ from what was expected, the own share changes: those are returned, so that
+    the elder is told.
     """
     waiting = session.execute(
         select(
@@ -84,7 +100,7 @@ def hold_expected(
         at=at,
     )
     changed = tuple(
-        w.work_order_id
+        OwnChanged(w.work_order_id, w.elder_id, w.use_on, before.get(w.work_order_id, 0), q.own_fen)
         for w, q in zip(waiting, quotes, strict=True)
         if before.get(w.work_order_id, 0) != q.own_fen
     )

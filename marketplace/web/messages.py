@@ -31,7 +31,7 @@ MESSAGES: dict[str, Any] = {
     ),
     "needs_help": _l("Your relative needs help. Please ring them now, or 12349."),
     "money.requoted": _l(
-        "For the visit on %(day)s the national voucher pays another sum than we said: you pay"
+        "For the visit on %(day)s vouchers and grants pay another sum than we said: you pay"
         " %(own_after)s, not %(own_before)s. If you do not want that, ring 12349 to cancel."
     ),
     "money.reversed": _l("The payment of %(sum)s for the visit on %(day)s was taken back."),

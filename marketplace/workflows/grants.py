@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from marketplace.elders.facts import facts_of_district, ids_between
 from marketplace.elders.models import Elder
-from marketplace.kernel import audit
+from marketplace.kernel import audit, outbox
 from marketplace.kernel.actor import Actor
 from marketplace.kernel.clock import Period
 from marketplace.kernel.db import transaction
@@ -162,7 +162,7 @@ def release_grants(
     nothing and says how many were granted. Releases of one month and district wait for each other.
     Raises ``PreviewOutdated`` when the register changed since,
     ``BudgetTooSmall`` when a budget does not suffice. Work orders that were quoted for this month
-    before it was granted get their holds now.
+    before it was granted get their holds now; who has to pay another own share is told.
     """
     with transaction(session):
         run = session.get(GrantRun, run_id)
@@ -206,6 +206,20 @@ def release_grants(
         if tally.digest.hexdigest() != run.preview_sha256:
             raise PreviewOutdated(id=run_id)
         settled = expected.hold_expected(session, period=period, district_code=district, at=at)
+        for c in settled.changed:
+            outbox.post(
+                session,
+                due_at=at,
+                channel="sms",
+                recipient_kind="elder",
+                recipient_id=c.elder_id,
+                template="money.requoted",
+                about=f"{run_id}/{c.work_order_id}",
+                day=c.use_on.isoformat(),
+                work_order_id=c.work_order_id,
+                own_before_fen=c.own_before_fen,
+                own_after_fen=c.own_after_fen,
+            )
         audit.record(
             session,
             at=at,

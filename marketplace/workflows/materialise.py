@@ -17,6 +17,7 @@ from marketplace.elders import access
 from marketplace.elders import facts as elder_facts
 from marketplace.elders.access import ElderFacts
 from marketplace.kernel.actor import Actor
+from marketplace.kernel.clock import Period
 from marketplace.kernel.ids import new_id
 from marketplace.orders import rules
 from marketplace.orders import service as orders
@@ -197,10 +198,12 @@ def _hold(session: Session, new: Sequence[dict[str, Any]], facts: Facts, at: dat
     """Hold what each payer will pay; where another order was faster, ask again what is left."""
     if not new:
         return
+    # A month's rights are those of its first day, as its grants will be: a birthday or an assessment
+    # in its middle counts from the next.
     people: dict[date, dict[str, Any]] = {}
-    for on in {r["visit_on"] for r in new}:
-        ids = sorted({r["elder_id"] for r in new if r["visit_on"] == on})
-        people[on] = elder_facts.facts_of(session, ids, on)
+    for first in {Period.of(r["visit_on"]).first for r in new}:
+        ids = sorted({r["elder_id"] for r in new if Period.of(r["visit_on"]).first == first})
+        people[first] = elder_facts.facts_of(session, ids, first)
     wanted = [
         QuoteRequest(
             elder_id=r["elder_id"],
@@ -208,7 +211,7 @@ def _hold(session: Session, new: Sequence[dict[str, Any]], facts: Facts, at: dat
             on=r["visit_on"],
             district_code=r["district_code"],
             quantity=r["quantity"],
-            facts=people[r["visit_on"]].get(r["elder_id"]),
+            facts=people[Period.of(r["visit_on"]).first].get(r["elder_id"]),
         )
         for r in new
     ]

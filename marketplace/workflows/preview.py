@@ -11,7 +11,7 @@ from marketplace.catalogue import service as catalogue
 from marketplace.elders import access
 from marketplace.elders import facts as elder_facts
 from marketplace.kernel.actor import Actor
-from marketplace.kernel.clock import local
+from marketplace.kernel.clock import Period, local
 from marketplace.kernel.ports import Ports
 from marketplace.vouchers import quotes
 from marketplace.workflows import policy, subjects
@@ -57,7 +57,8 @@ def preview_order(
     policy.require(actor, Action.PLACE_ORDER, subjects.about_elder(session, actor, elder))
     checked_order(session, request, elder, at)
     version = catalogue.version_in_force(session, request.service_code, request.starts_on)
-    people = elder_facts.facts_of(session, [elder.id], request.starts_on)
+    first = Period.of(request.starts_on).first
+    people = elder_facts.facts_of(session, [elder.id], first)
     quote = quotes.quote(
         session,
         elder_id=elder.id,

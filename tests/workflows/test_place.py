@@ -5,12 +5,18 @@ from datetime import date
 import pytest
 from sqlalchemy import func, select
 
+from marketplace.elders.models import Elder
+from marketplace.kernel.actor import Actor, Role
 from marketplace.kernel.audit import AuditEvent
+from marketplace.kernel.clock import Period
 from marketplace.kernel.errors import BadInput, KeyReused, NotAllowed, NotFound
+from marketplace.kernel.outbox import OutboxMessage
 from marketplace.orders.models import Order, WorkOrder
 from marketplace.orders.rules import Contraindicated, ElderNotServed
 from marketplace.vouchers.service import entries_of
+from marketplace.workflows.grants import grant_period
 from marketplace.workflows.place import place_order
+from marketplace.workflows.preview import preview_order
 from marketplace.workflows.recur import EndRequest, end_order, generate
 from tests import builders
 from tests.workflows import world
@@ -29,6 +35,37 @@ def test_an_order_without_a_vendor_is_pooled_and_its_price_is_held(city, ports):
     assert (made.state, made.price_fen, placed.authority) == ("pooled", 6_000, "self")
     assert sum(s["fen"] for s in made.shares) == 6_000
     assert {e.kind for e in entries_of(city, made.work_order_id)} == {"pending"}
+
+
+@pytest.mark.parametrize(("birthday", "payer"), [(10, {"OWN"}), (1, {"GP-C"})])
+def test_what_is_promised_of_a_month_to_come_is_what_it_will_grant(city, ports, birthday, payer):
+    """Who is 80 in the middle of a month has that class from the next, whatever day is ordered."""
+    city.get(Elder, "E1").born_on = date(1946, 12, birthday)
+    city.commit()
+    ordered = request(starts_on=date(2026, 12, 15))
+    seen = preview_order(city, ports, ELDER, request=ordered)
+    [made] = place_order(city, ports, ELDER, key=key(), request=ordered).work_orders
+    shared = {s["programme_code"] for s in made.shares} - {"OWN"} or {"OWN"}
+    assert shared == payer
+    assert seen.own_fen == sum(s["fen"] for s in made.shares if s["programme_code"] == "OWN")
+    one, two = (Actor(f"u-{n}", Role.BUREAU) for n in "12")
+    [done] = grant_period(city, ports, one, two, period=Period(2026, 12))
+    assert (done.held, done.requoted) == (1, ())
+
+
+def test_who_is_granted_less_than_was_promised_is_told(city, ports):
+    [made] = place(city, ports, starts_on=date(2026, 12, 15)).work_orders
+    promised = sum(s["fen"] for s in made.shares if s["programme_code"] == "OWN")
+    city.get(Elder, "E1").born_on = date(1950, 1, 1)
+    city.commit()
+    one, two = (Actor(f"u-{n}", Role.BUREAU) for n in "12")
+    [done] = grant_period(city, ports, one, two, period=Period(2026, 12))
+    assert done.requoted == (made.work_order_id,)
+    told = city.scalars(
+        select(OutboxMessage).where(OutboxMessage.template == "money.requoted")
+    ).one()
+    assert told.recipient_id == "E1"
+    assert (told.values["own_before_fen"], told.values["own_after_fen"]) == (promised, 6_000)
 
 
 def test_an_order_that_names_a_vendor_is_offered_to_it_with_a_deadline(city, ports, clock):
