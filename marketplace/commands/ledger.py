@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from marketplace.vouchers.verify import as_json
 from marketplace.workflows import ledger as workflow
 from marketplace.workflows import outside
 
+_KEPT = click.Path(exists=True, dir_okay=False, path_type=Path)
+
 
 @click.group("ledger")
 def ledger() -> None:
@@ -23,10 +26,12 @@ def ledger() -> None:
 
 @ledger.command("verify")
 @click.option("--json", "json_", is_flag=True, help="One JSON object.")
+@click.option("--witness", type=_KEPT, help="Seals kept outside, as `ledger witness` wrote them.")
 @with_appcontext
-def verify(json_: bool) -> None:
+def verify(json_: bool, witness: Path | None) -> None:
     """Compute every counter, pair, sum, hash and statement again; name the first wrong rows."""
-    verdict = workflow.verify_ledger(session(), progress=teller("verify"))
+    kept = _kept(witness) if witness else None
+    verdict = workflow.verify_ledger(session(), progress=teller("verify"), kept=kept)
     if json_:
         click.echo(as_json(verdict))
     else:
@@ -48,6 +53,38 @@ def seal() -> None:
         click.echo(f"seal {s.id}: {s.transfers} transfers to serial {s.to_serial}, {s.sha256}")
     if not made:
         click.echo("everything is sealed")
+
+
+@ledger.command("witness")
+@click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
+@with_appcontext
+def witness(path: Path) -> None:
+    """Hold the books to the seals in a file, then add the new ones to it.
+
+    Keep the file where nobody who can write the database can write, with an auditor or on paper.
+    """
+    kept = _kept(path) if path.exists() else {}
+    seals = workflow.seals_of(session())
+    findings = workflow.against_witness(seals, kept)
+    for finding in findings:
+        click.echo(str(finding))
+    if findings:
+        sys.exit(1)
+    fresh = {number: sha256 for number, sha256 in seals.items() if number not in kept}
+    with path.open("a", encoding="utf-8") as out:
+        out.writelines(f"{number} {sha256}\n" for number, sha256 in fresh.items())
+    click.echo(f"{len(kept)} seals kept, {len(fresh)} added")
+
+
+def _kept(path: Path) -> dict[int, str]:
+    """Return the seals of a witness's file; raises ``BadParameter`` naming the line."""
+    found: dict[int, str] = {}
+    for n, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        seal = re.fullmatch(r"(\d+) ([0-9a-f]{64})", line.strip())
+        if seal is None:
+            raise click.BadParameter(f"line {n} of {path} is no seal: expected number and hash")
+        found[int(seal[1])] = seal[2]
+    return found
 
 
 @ledger.command("export")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from sqlalchemy import DDL, Connection, Table, event, text
@@ -41,11 +42,16 @@ def statements(table: str, *, columns: Sequence[str], deletable: bool) -> dict[s
     return {"postgresql": postgres, "sqlite": sqlite}
 
 
+GUARDED: dict[str, tuple[str, ...]] = {}
+"""The frozen tables and the columns that never change; empty means all of them."""
+
+
 def freeze(table: Table, *, columns: Sequence[str] = ()) -> None:
     """Have the database refuse UPDATE (of ``columns``, default all) and DELETE on ``table``.
 
     The triggers come into being with the table; a migration runs ``statements`` instead.
     """
+    GUARDED[table.name] = tuple(columns)
     for dialect, ddl in statements(table.name, columns=columns, deletable=False).items():
         for statement in ddl:
             event.listen(
@@ -55,14 +61,58 @@ def freeze(table: Table, *, columns: Sequence[str] = ()) -> None:
             )
 
 
-def missing_guards(connection: Connection, tables: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Name each of ``tables`` whose guard is missing or switched off, and the act it would refuse."""
+def broken_guards(connection: Connection, tables: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield table and what is wrong with a trigger that should refuse: it is missing, off or another.
+
+    A trigger of the same name that refuses nothing (another condition, table, event or function) does
+    not pass for ours. Whoever switches a guard off and on again is not seen here, but by the hashes.
+    """
     if connection.dialect.name == "sqlite":
-        query = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        yield from _broken_on_sqlite(connection, tables)
     else:
-        query = "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'"
-    names = set(connection.scalars(text(query)))
+        yield from _broken_on_postgres(connection, tables)
+
+
+def _plain(sql: str) -> str:
+    return re.sub(r"\s+", " ", sql).strip()
+
+
+def _broken_on_sqlite(connection: Connection, tables: Iterable[str]) -> Iterator[tuple[str, str]]:
+    query = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+    found = {row[0]: _plain(row[1]) for row in connection.execute(text(query))}
     for table in tables:
-        for act in ("update", "delete"):
-            if f"{table}_no_{act}" not in names:
-                yield table, act
+        for sql in statements(table, columns=GUARDED[table], deletable=False)["sqlite"]:
+            name = sql.split()[2]
+            act = name.rsplit("_", 1)[1]
+            if name not in found:
+                yield table, f"the trigger that refuses {act} is missing"
+            elif found[name] != _plain(sql):
+                yield table, f"the trigger that refuses {act} is another"
+
+
+_EVENTS = {"update": 19, "delete": 11, "truncate": 34}
+"""``pg_trigger.tgtype`` of a trigger before the event, for each row (for truncate: once)."""
+
+_PG_GUARDS = """
+SELECT t.tgname, c.relname, t.tgtype, t.tgenabled, t.tgqual IS NOT NULL, p.proname, p.prosrc,
+  (SELECT string_agg(a.attname, ',' ORDER BY a.attname) FROM pg_attribute a
+   WHERE a.attrelid = t.tgrelid AND a.attnum = ANY (t.tgattr))
+FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid
+WHERE NOT t.tgisinternal
+"""
+
+
+def _broken_on_postgres(connection: Connection, tables: Iterable[str]) -> Iterator[tuple[str, str]]:
+    found = {row[0]: tuple(row) for row in connection.execute(text(_PG_GUARDS))}
+    body = _plain(_PG_FUNCTION.split("$$")[1])
+    for table in tables:
+        for act, kind in _EVENTS.items():
+            name = f"{table}_no_{act}"
+            row = found.get(name)
+            if row is None or row[3] not in ("O", "A"):
+                yield table, f"the trigger that refuses {act} is missing"
+                continue
+            columns = ",".join(sorted(GUARDED[table])) if act == "update" else ""
+            wanted = (name, table, kind, row[3], False, "nuanju_refuse_change", body, columns)
+            if (*row[:6], _plain(row[6]), row[7] or "") != wanted:
+                yield table, f"the trigger that refuses {act} is another"

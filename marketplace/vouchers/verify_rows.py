@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 from sqlalchemy.orm import aliased
 
-from marketplace.kernel.immutable import missing_guards
+from marketplace.kernel.immutable import broken_guards
 from marketplace.vouchers.ledger import row_sha256
 from marketplace.vouchers.models import (
     Entitlement,
@@ -63,9 +63,9 @@ class Finding:
 
 
 def triggers(connection: Connection) -> Iterator[Finding]:
-    """Name the guards of written rows that are missing or switched off."""
-    for table, act in missing_guards(connection, FROZEN):
-        yield Finding(table, "*", f"the trigger that refuses {act} is missing")
+    """Name the guards of written rows that are missing, switched off or replaced."""
+    for table, problem in broken_guards(connection, FROZEN):
+        yield Finding(table, "*", problem)
 
 
 def _rows(connection: Connection, query: Any) -> Iterator[Any]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from marketplace.kernel import audit
@@ -14,6 +15,7 @@ from marketplace.kernel.ports import Ports
 from marketplace.settlement import verify as settlement_verify
 from marketplace.vouchers import beancount, seals
 from marketplace.vouchers import verify as ledger_verify
+from marketplace.vouchers.models import LedgerSeal
 from marketplace.vouchers.verify import Finding, Verdict
 
 
@@ -44,10 +46,42 @@ def seal_ledger(session: Session, ports: Ports) -> list[seals.Sealed]:
             made.append(sealed)
 
 
+def seals_of(session: Session) -> dict[int, str]:
+    """Return every seal's number and hash: what somebody outside keeps, to hold the books to it.
+
+    Whoever owns the database can make the whole chain and its audit events again, or cut off its end,
+    so that all of it agrees with itself. Not with what was kept elsewhere.
+    """
+    session.rollback()
+    found = session.execute(select(LedgerSeal.id, LedgerSeal.sha256).order_by(LedgerSeal.id)).all()
+    session.rollback()
+    return {row.id: row.sha256 for row in found}
+
+
+def against_witness(seals: Mapping[int, str], kept: Mapping[int, str]) -> list[Finding]:
+    """Return which of the seals that were kept outside are no longer in the books. Pure."""
+    return [
+        Finding(
+            "ledger_seal",
+            str(number),
+            "it is not the seal that was kept outside",
+            seals.get(number, "missing"),
+        )
+        for number, sha256 in sorted(kept.items())
+        if seals.get(number) != sha256
+    ]
+
+
 def verify_ledger(
-    session: Session, *, progress: Callable[[str, int], None] | None = None
+    session: Session,
+    *,
+    progress: Callable[[str, int], None] | None = None,
+    kept: Mapping[int, str] | None = None,
 ) -> Verdict:
-    """Prove ledger and statements on one snapshot. Reads only."""
+    """Prove ledger and statements on one snapshot. Reads only.
+
+    ``kept``: seals that were kept outside of this database, which must all be there.
+    """
     session.rollback()
     options = (
         {"isolation_level": "REPEATABLE READ"}
@@ -61,6 +95,8 @@ def verify_ledger(
             Finding(f.table, f.row, f.rule, f.detail)
             for f in settlement_verify.verify(connection, progress=progress)
         ]
+        rows = connection.execute(select(LedgerSeal.id, LedgerSeal.sha256))
+        more += against_witness({row.id: row.sha256 for row in rows}, kept or {})
         return replace(verdict, findings=verdict.findings + tuple(more))
     finally:
         session.rollback()

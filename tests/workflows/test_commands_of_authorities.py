@@ -8,6 +8,9 @@ import pytest
 
 from marketplace.app import db
 from marketplace.elders.models import Elder
+from marketplace.kernel.actor import Actor, Role
+from marketplace.kernel.clock import Period
+from marketplace.workflows.grants import grant_period
 from tests import files
 
 ID_NUMBER = files.id_number("321204", "19460304", 2)
@@ -44,3 +47,21 @@ def test_a_list_names_its_refused_lines_and_ends_with_a_failure(shell, tmp_path)
     assert "deaths.csv:3 id_number: bad_id_number" in said.output
     assert ID_NUMBER not in said.output
     assert json.loads(shell.invoke(args=["crosscheck", "flags"]).output) == []
+
+
+def test_an_auditors_file_of_seals_grows_and_holds_the_books_to_it(app, shell, tmp_path):
+    path = tmp_path / "seals.txt"
+    with app.app_context():
+        one, two = (Actor(n, Role.SYSTEM) for n in ("one", "two"))
+        grant_period(db.session, app.extensions["ports"], one, two, period=Period(2026, 11))
+    assert "0 added" in shell.invoke(args=["ledger", "witness", str(path)]).output
+    shell.invoke(args=["ledger", "seal"])
+    assert "0 seals kept, 1 added" in shell.invoke(args=["ledger", "witness", str(path)]).output
+    assert shell.invoke(args=["ledger", "verify", "--witness", str(path)]).exit_code == 0
+    path.write_text(path.read_text() + f"2 {'0' * 64}\n")
+    for args in (["witness", str(path)], ["verify", "--witness", str(path)]):
+        said = shell.invoke(args=["ledger", *args])
+        assert (said.exit_code, "ledger_seal 2" in said.output) == (1, True)
+    path.write_text("a seal\n")
+    said = shell.invoke(args=["ledger", "witness", str(path)])
+    assert "line 1" in said.output

@@ -21,7 +21,13 @@ from marketplace.vouchers import verify as ledger_verify
 from marketplace.vouchers.payouts import record_payment
 from marketplace.workflows.grants import grant_period
 from marketplace.workflows.holdback import release_holdback, score_holdback
-from marketplace.workflows.ledger import export_beancount, seal_ledger, verify_ledger
+from marketplace.workflows.ledger import (
+    against_witness,
+    export_beancount,
+    seal_ledger,
+    seals_of,
+    verify_ledger,
+)
 from marketplace.workflows.purses import (
     ApplyForGrant,
     DecideApplication,
@@ -48,6 +54,7 @@ from tests.workflows.test_settlement import (
     Q4,
     VENDOR,
     close,
+    close_quarter,
     serve,
     sign_all,
 )
@@ -102,6 +109,7 @@ def books(session, ports, clock):
     decide(session, ports, applied(session, ports, "E1"), approve=True)
     decide(session, ports, applied(session, ports, "E2"), approve=False)
     clock.at = JANUARY_5
+    close_quarter(session, ports)
     score_holdback(session, ports, BUREAU, **Q4, score=90, reason="回访满意率")
     release_holdback(session, ports, BUREAU_2, **Q4)
     decide(session, ports, applied(session, ports, "E2"), approve=True)
@@ -401,7 +409,7 @@ TAMPERINGS = [
     (
         "settlement_run",
         INSERT,
-        "INSERT INTO settlement_run SELECT 'SR-x', '2026-10', district_code, closed_at, closed_by, 0, 0, 0, 0, sha256 FROM settlement_run",
+        "INSERT INTO settlement_run SELECT 'SR-x', '2026-09', district_code, closed_at, closed_by, 0, 0, 0, 0, sha256 FROM settlement_run WHERE period = '2026-11'",
         "settlement_run SR-x",
     ),
     (
@@ -707,6 +715,28 @@ def test_what_no_seal_covers_yet_cannot_change_unseen_either(session, ports, boo
     assert unseen == []
 
 
+PAYOUTS = [
+    "UPDATE ledger_transfer SET amount = amount + 1 WHERE id = 'payout/{st}/LV'",
+    "UPDATE ledger_transfer SET debit_account = 'due:V1:GP-A2' WHERE id = 'payout/{st}/LV'",
+    "DELETE FROM ledger_transfer WHERE id = 'payout/{st}/LV'",
+    "DELETE FROM ledger_transfer WHERE code = 'payout'",
+    "DELETE FROM ledger_transfer WHERE id = 'holdback/2026Q4/paid/{st}/LV'",
+]
+
+
+def test_a_payout_of_another_sum_is_found_whoever_made_its_hashes_again(session, books):
+    """The closings say what may leave the bank, whatever the ledger says of itself."""
+    _open_the_doors(session)
+    unseen = []
+    for statement in PAYOUTS:
+        _tamper(session, "ledger_transfer", statement.format(st=f"ST-2026-11-{DISTRICT}-V1"))
+        found = list(settlement_verify.verify(session.connection()))
+        session.rollback()
+        if not found:
+            unseen.append(statement)
+    assert unseen == []
+
+
 def test_a_missing_guard_is_found(session, books):
     for table in [*ledger_verify.FROZEN, *settlement_verify.FROZEN]:
         if session.get_bind().dialect.name == "sqlite":
@@ -715,6 +745,60 @@ def test_a_missing_guard_is_found(session, books):
             session.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER {table}_no_update"))
         assert _found(session) == [f"{table} *: the trigger that refuses update is missing"]
         session.rollback()
+
+
+REPLACED = {
+    "sqlite": [
+        (
+            "DROP TRIGGER redemption_no_update",
+            "CREATE TRIGGER redemption_no_update BEFORE UPDATE ON redemption WHEN 1 = 0 BEGIN SELECT RAISE(ABORT, 'redemption: rows are never changed or deleted'); END",
+        ),
+        (
+            "DROP TRIGGER redemption_no_update",
+            "CREATE TRIGGER redemption_no_update BEFORE UPDATE ON price_split BEGIN SELECT RAISE(ABORT, 'redemption: rows are never changed or deleted'); END",
+        ),
+    ],
+    "postgresql": [
+        ("ALTER TABLE redemption ENABLE REPLICA TRIGGER redemption_no_update",),
+        (
+            "DROP TRIGGER redemption_no_update ON redemption",
+            "CREATE TRIGGER redemption_no_update BEFORE UPDATE ON redemption FOR EACH ROW WHEN (1 = 0) EXECUTE FUNCTION nuanju_refuse_change()",
+        ),
+        ("DROP TRIGGER redemption_no_truncate ON redemption",),
+        (
+            "CREATE OR REPLACE FUNCTION nuanju_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$",
+        ),
+    ],
+}
+
+
+def test_a_guard_that_was_replaced_by_one_that_lets_through_is_found(session, books):
+    for statements in REPLACED[session.get_bind().dialect.name]:
+        for statement in statements:
+            session.execute(text(statement))
+        assert any(f.startswith("redemption *: the trigger that refuses") for f in _found(session))
+        session.rollback()
+
+
+CUT_OFF = [
+    ("ledger_seal", "DELETE FROM ledger_seal WHERE id = 2"),
+    ("audit_event", "DELETE FROM audit_event WHERE action = 'seal_ledger' AND subject_id = '2'"),
+]
+
+
+def test_whoever_cuts_the_end_off_the_chain_and_its_witness_meets_the_one_outside(session, books):
+    kept = seals_of(session)
+    assert list(kept) == [1, 2]
+    assert verify_ledger(session, kept=kept).is_proven
+    _open_the_doors(session)
+    for table, statement in CUT_OFF:
+        _tamper(session, table, statement)
+    assert not any(f.startswith("ledger_seal") for f in _found(session)), "it agrees with itself"
+    connection = session.connection()
+    seals = {r.id: r.sha256 for r in connection.execute(text("SELECT id, sha256 FROM ledger_seal"))}
+    session.rollback()
+    assert [f.row for f in against_witness(seals, kept)] == ["2"]
+    assert [f.row for f in against_witness({1: kept[2], 2: kept[2]}, kept)] == ["1"]
 
 
 def test_an_independent_checker_accepts_the_export(session, books, tmp_path):
