@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date, datetime
 from typing import Any
 
@@ -102,3 +103,17 @@ def flag(
         .returning(CrossCheckFlag.id)
     ).first()
     return added is not None
+
+
+def flagged(session: Session, work_order_ids: Collection[str]) -> set[str]:
+    """Return which of these visits another authority's list speaks against."""
+    ids, found = sorted(work_order_ids), set()
+    for start in range(0, len(ids), 2000):
+        found |= set(
+            session.scalars(
+                select(CrossCheckFlag.work_order_id).where(
+                    CrossCheckFlag.work_order_id.in_(ids[start : start + 2000])
+                )
+            )
+        )
+    return found

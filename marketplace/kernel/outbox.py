@@ -50,7 +50,9 @@ FOR_PEOPLE = frozenset(
 )
 """What is said to people. Each has its sentence in the pages' words; a house test compares them."""
 
-FOR_SYSTEMS = frozenset({"outside.hold", "outside.capture", "outside.release", "outside.refund"})
+FOR_SYSTEMS = frozenset(
+    {"outside.hold", "outside.capture", "outside.release", "outside.refund", "own_refund"}
+)
 """What is told to another authority's system, which reads the values and no sentence."""
 
 

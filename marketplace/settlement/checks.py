@@ -13,6 +13,7 @@ from marketplace.settlement.models import (
     STEPS,
     HoldbackStep,
     SampleResult,
+    SettlementRun,
     Statement,
     StatementLine,
     StatementSignature,
@@ -46,7 +47,14 @@ def sample(
     street = signed.get("street_checked")
     if street is None:
         return []
-    visits = {
+    visits = visit_lines(session, statement_id)
+    word = f"{row.sha256}/{street.by}/{street.at.isoformat()}"
+    return rules.sample(visits, word=word, field_percent=field_percent, call_percent=call_percent)
+
+
+def visit_lines(session: Session, statement_id: str) -> dict[str, int]:
+    """Return the number of each visit's line by its work order."""
+    return {
         line.work_order_id: line.number
         for line in session.execute(
             select(StatementLine.number, StatementLine.work_order_id).where(
@@ -54,8 +62,6 @@ def sample(
             )
         )
     }
-    word = f"{row.sha256}/{street.by}/{street.at.isoformat()}"
-    return rules.sample(visits, word=word, field_percent=field_percent, call_percent=call_percent)
 
 
 def results(session: Session, statement_id: str) -> dict[tuple[int, str], SampleResult]:
@@ -110,24 +116,53 @@ def notice_until(session: Session, statement_id: str, *, days: int) -> datetime 
     return approved + timedelta(days=days) if approved else None
 
 
-def released_in(
-    session: Session, quarter: str, vendor_id: str, district_code: str
+def released(
+    session: Session, vendor_id: str, district_code: str, *, lock: bool = False
 ) -> list[Statement]:
-    """Return the quarter's statements of a vendor that were paid."""
-    paid = select(StatementSignature.statement_id).where(
-        StatementSignature.number == len(STEPS), StatementSignature.step == "released"
-    )
-    rows = session.scalars(
+    """Return the statements of a vendor in a district that were released, oldest first.
+
+    ``lock`` makes a second payment of the same vendor wait until the transaction ends.
+    """
+    mine = (
         select(Statement)
-        .where(
-            Statement.vendor_id == vendor_id,
-            Statement.district_code == district_code,
-            Statement.period.like(f"{quarter[:4]}-%"),
-            Statement.id.in_(paid),
-        )
+        .where(Statement.vendor_id == vendor_id, Statement.district_code == district_code)
         .order_by(Statement.period)
     )
-    return [s for s in rows if rules.quarter_of(s.period) == quarter]
+    rows = list(session.scalars(mine.with_for_update() if lock else mine))
+    signed = set(
+        session.scalars(
+            select(StatementSignature.statement_id).where(
+                StatementSignature.statement_id.in_([s.id for s in rows]),
+                StatementSignature.number == len(STEPS),
+                StatementSignature.step == "released",
+            )
+        )
+    )
+    return [s for s in rows if s.id in signed]
+
+
+def months_open(
+    session: Session, quarter: str, vendor_id: str, district_code: str
+) -> tuple[str, ...]:
+    """Return what of a quarter is not over: months that are not closed, statements not released."""
+    year, number = int(quarter[:4]), int(quarter[5])
+    months = [f"{year:04d}-{m:02d}" for m in range(3 * number - 2, 3 * number + 1)]
+    closed = set(
+        session.scalars(
+            select(SettlementRun.period).where(
+                SettlementRun.district_code == district_code, SettlementRun.period.in_(months)
+            )
+        )
+    )
+    issued = session.scalars(
+        select(Statement.id).where(
+            Statement.vendor_id == vendor_id,
+            Statement.district_code == district_code,
+            Statement.period.in_(months),
+        )
+    )
+    done = {s.id for s in released(session, vendor_id, district_code)}
+    return (*(m for m in months if m not in closed), *sorted(i for i in issued if i not in done))
 
 
 def holdback_steps(

@@ -53,12 +53,15 @@ class Facts:
     redeemed_fen: int
     ledger_fen: int
     price_fen: int
+    is_decided: bool = False
 
 
 def match(facts: Facts) -> str | None:
     """Return ``None`` where order, visit and ledger agree, else why the line is held.
 
-    A held verdict is no obstacle once a person has confirmed: the state says that.
+    A held verdict is no obstacle once a person has confirmed: the state says that. What the rules
+    block is paid only where a person decided the dispute (``is_decided``), since else its money would
+    be taken from the elder and reach nobody.
     """
     if facts.visit_work_order_id != facts.work_order_id or not facts.has_all_times:
         return "visit_missing"
@@ -68,7 +71,8 @@ def match(facts: Facts) -> str | None:
         return "vendor_differs"
     if facts.ledger_fen != facts.redeemed_fen or facts.redeemed_fen > facts.price_fen:
         return "amount_differs"
-    if facts.visit_verdict in ("blocked", "open"):
+    blocked = facts.visit_verdict == "blocked" and not facts.is_decided
+    if blocked or facts.visit_verdict == "open":
         return "visit_not_verified"
     if facts.state != "confirmed":
         return "not_confirmed"

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select, text
 
 from marketplace.kernel.audit import events_of
 from marketplace.kernel.db import Instant
-from marketplace.kernel.immutable import missing_guards
+from marketplace.kernel.immutable import broken_guards
 from marketplace.settlement import rules
 from marketplace.settlement.models import (
     STEPS,
@@ -64,6 +64,12 @@ ORDER BY l.statement_id, l.number LIMIT :most
 """
 
 
+_OWN_MONEY = """
+SELECT SUM(amount) FROM ledger_transfer
+WHERE credit_account = :due AND unit = 'fen' AND (kind = 'post' OR code = 'fee')
+"""
+
+
 def verify(
     connection: Connection, *, progress: Callable[[str, int], None] | None = None
 ) -> list[Finding]:
@@ -92,9 +98,8 @@ def verify(
 
 
 def _triggers(connection: Connection) -> Iterator[Finding]:
-    """Name the guards of written rows that are missing or switched off."""
-    for table, act in missing_guards(connection, FROZEN):
-        yield Finding(table, "*", f"the trigger that refuses {act} is missing")
+    for table, problem in broken_guards(connection, FROZEN):
+        yield Finding(table, "*", problem)
 
 
 def _lines(connection: Connection, statement_id: str) -> list[Any]:
@@ -216,17 +221,58 @@ def _signatures(connection: Connection) -> Iterator[Finding]:
 
 
 def _payouts(connection: Connection) -> Iterator[Finding]:
-    """Hold what was paid out against the releases: nothing without one, each once."""
+    """Hold what was paid out against the releases: each once, its sum, its vendor, its bank."""
     released = set(
         connection.scalars(
             select(StatementSignature.statement_id).where(StatementSignature.step == "released")
         )
     )
+    statements = {s.id: s for s in connection.execute(select(Statement.__table__))}
+    paid: dict[str, dict[str, int]] = {}
+    passed: dict[str, int] = {}
     for row in connection.execute(
-        text("SELECT id, amount FROM ledger_transfer WHERE code = 'payout' ORDER BY serial")
+        text(
+            "SELECT id, amount, debit_account, credit_account FROM ledger_transfer"
+            " WHERE code = 'payout' ORDER BY serial"
+        )
     ):
-        if row.id.split("/")[1] not in released:
+        _, statement_id, code = row.id.split("/")
+        s = statements.get(statement_id)
+        if s is None or statement_id not in released:
             yield Finding("ledger_transfer", row.id, "it pays a statement that nobody released")
+            continue
+        due, bank = f"due:{s.vendor_id}:{code}", f"bank:{s.district_code}"
+        if {row.debit_account, row.credit_account} != {due, bank}:
+            yield Finding(
+                "ledger_transfer", row.id, "it pays somebody else than its statement says"
+            )
+        sign = 1 if row.debit_account == due else -1
+        if code == rules.OWN:
+            passed[due] = passed.get(due, 0) + sign * row.amount
+        else:
+            paid.setdefault(statement_id, {})[code] = sign * row.amount
+    unpaid: dict[tuple[str, str], int] = {}
+    for statement_id in sorted(released & set(statements)):
+        s = statements[statement_id]
+        if statement_id in paid and not _is_paid_as_said(s, paid[statement_id]):
+            yield Finding("statement", s.id, "another sum was paid", f"{paid[statement_id]}")
+        elif statement_id not in paid:
+            whose = (s.vendor_id, s.district_code)
+            unpaid[whose] = unpaid.get(whose, 0) + s.payable_fen - s.holdback_fen
+    for (vendor_id, district), fen in sorted(unpaid.items()):
+        if fen > 0:
+            yield Finding("statement", f"{vendor_id}/{district}", "what was released is not paid")
+    for due, fen in sorted(passed.items()):
+        if fen > int(connection.scalar(text(_OWN_MONEY), {"due": due}) or 0):
+            yield Finding("ledger_account", due, "more own money was passed on than it earned")
+
+
+def _is_paid_as_said(statement: Any, paid: dict[str, int]) -> bool:
+    """Say whether each payer's part was paid, all of it or all less the statement's holdback."""
+    parts = {c: f for c, f in statement.by_programme.items() if rules.is_bureau(c)}
+    kept = {c: parts.get(c, 0) - paid.get(c, 0) for c in parts.keys() | paid.keys()}
+    at_all = all(0 <= kept[c] < max(parts.get(c, 0), 1) for c in kept)
+    return at_all and sum(kept.values()) in (0, statement.holdback_fen)
 
 
 def _samples(connection: Connection) -> Iterator[Finding]:
@@ -257,7 +303,7 @@ def _holdbacks(connection: Connection) -> Iterator[Finding]:
         for of, events in events_of(connection, action).items()
         for e in events
     }  # fmt: skip
-    written, released = set(), set()
+    written, released = set(), {}
     for r in connection.execute(select(HoldbackStep.__table__)):
         subject = f"{r.quarter}/{r.district_code}/{r.vendor_id}"[:40]
         said = (subject, r.number, r.score, r.percent, r.paid_fen, r.kept_fen, r.at, r.by)
@@ -266,7 +312,8 @@ def _holdbacks(connection: Connection) -> Iterator[Finding]:
         if expected != (r.previous,):
             yield Finding("holdback_step", f"{subject}/{r.number}", "it is out of order")
         if r.number == 2:
-            released.add((r.quarter, r.vendor_id, r.district_code))
+            whose = (r.quarter, r.vendor_id, r.district_code)
+            released[whose] = {"paid": r.paid_fen, "kept": r.kept_fen}
     for row in sorted(written - recorded, key=str):
         yield Finding("holdback_step", f"{row[0]}/{row[1]}", "nobody recorded it")
     for row in sorted(recorded - written, key=str):
@@ -277,12 +324,23 @@ def _holdbacks(connection: Connection) -> Iterator[Finding]:
             select(Statement.id, Statement.vendor_id, Statement.district_code)
         )
     }
+    moved: dict[tuple[str, ...], dict[str, int]] = {}
     for row in connection.execute(
-        text("SELECT id FROM ledger_transfer WHERE code IN ('holdback_paid', 'holdback_kept')")
+        text(
+            "SELECT id, amount FROM ledger_transfer"
+            " WHERE code IN ('holdback_paid', 'holdback_kept')"
+        )
     ):
-        _, quarter, _, statement_id, _ = row.id.split("/")
-        if (quarter, *owners.get(statement_id, ())) not in released:
+        _, quarter, verb, statement_id, _ = row.id.split("/")
+        whose = (quarter, *owners.get(statement_id, ()))
+        if whose not in released:
             yield Finding("ledger_transfer", row.id, "it pays a holdback that nobody released")
+            continue
+        sums = moved.setdefault(whose, {"paid": 0, "kept": 0})
+        sums[verb] = sums.get(verb, 0) + row.amount
+    for whose, said in sorted(released.items()):
+        if moved.get(whose, {"paid": 0, "kept": 0}) != said:
+            yield Finding("holdback_step", "/".join(whose), "another sum was paid", f"{said}")
 
 
 def _answers(connection: Connection) -> Iterator[Finding]:

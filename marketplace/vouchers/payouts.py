@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -73,6 +73,33 @@ def pay_vendor(
         open_accounts(session, accounts)
         post(session, entries, at=at)
     return sum(by_programme.values())
+
+
+@dataclass(frozen=True, slots=True)
+class PaidOut:
+    """What one statement's payout moved of each payer (fen, negative where it came back), and when."""
+
+    by_programme: Mapping[str, int]
+    at: datetime
+
+
+def paid_out(session: Session, statements: Mapping[str, Iterable[str]]) -> dict[str, PaidOut]:
+    """Return what was paid of statements, given with their payers; who was not paid is left out."""
+    named = {f"payout/{s}/{code}": (s, code) for s, codes in statements.items() for code in codes}
+    t, ids = LedgerTransfer, list(named)
+    parts: dict[str, dict[str, int]] = {}
+    at: dict[str, datetime] = {}
+    for start in range(0, len(ids), 2000):
+        for row in session.execute(
+            select(t.id, t.debit_account, t.amount, t.at).where(
+                t.id.in_(ids[start : start + 2000]), t.code == "payout"
+            )
+        ):
+            statement_id, code = named[row.id]
+            sign = 1 if row.debit_account.startswith("due:") else -1
+            parts.setdefault(statement_id, {})[code] = sign * row.amount
+            at[statement_id] = row.at
+    return {s: PaidOut(of, at[s]) for s, of in parts.items()}
 
 
 def settle_holdback(
@@ -227,12 +254,3 @@ def plan_refunds(session: Session, *, elder_id: str, period: str, at: datetime) 
         )
     post(session, entries, at=at)
     return refunds
-
-
-def refunds_since(session: Session, instant: datetime) -> list[Refund]:
-    """Return the refunds that were written since, oldest first."""
-    t = LedgerTransfer
-    rows = session.execute(
-        select(t.id, t.amount).where(t.code == OWN_REFUND, t.at >= instant).order_by(t.serial)
-    ).all()
-    return [Refund(r.id, r.id.split("/")[1], r.amount) for r in rows]

@@ -46,7 +46,10 @@ def score_holdback(
     score: int,
     reason: str,
 ) -> Holdback:
-    """Score a vendor's quarter, 0 to 100 with its reason; nothing is paid yet. The quarter must be over."""
+    """Score a vendor's quarter, 0 to 100 with its reason; nothing is paid yet.
+
+    The quarter must be over, its months closed and the vendor's statements of them released.
+    """
     year = re.fullmatch(r"(\d{4})Q([1-4])", quarter)
     if year is None:
         raise BadInput(field="quarter", value=quarter, expected="such as 2026Q4")
@@ -59,6 +62,14 @@ def score_holdback(
         require(actor, Action.APPROVE_STATEMENT, _about(quarter, district_code))
         if today(ports.clock) <= last:
             raise WrongState(id=quarter, state="running", expected=[f"after {last.isoformat()}"])
+        missing = checks.months_open(session, quarter, vendor_id, district_code)
+        if missing:
+            # What is paid after the score would be held back for ever.
+            raise WrongState(
+                id=quarter,
+                state=f"open: {', '.join(missing)}",
+                expected=["every month closed, every statement released"],
+            )
         terms = programmes.settings_on(last)
         percent = rules.percent_of_score(score, terms.holdback_steps)
         parts = _parts(session, quarter, vendor_id, district_code, percent)
@@ -100,16 +111,23 @@ def _about(quarter: str, district_code: str) -> About:
 def _parts(
     session: Session, quarter: str, vendor_id: str, district_code: str, percent: int
 ) -> list[HoldbackPart]:
-    """Return what each paid statement held back of each payer, and what of it is paid now."""
+    """Return what each paid statement held back of each payer, and what of it is paid now.
+
+    The books say it: a part less what was paid of it. What waits for a better month held nothing back.
+    """
+    rows = [
+        s
+        for s in checks.released(session, vendor_id, district_code)
+        if rules.quarter_of(s.period) == quarter
+    ]
+    bureau = {s.id: [c for c in s.by_programme if rules.is_bureau(c)] for s in rows}
+    paid = payouts.paid_out(session, bureau)
     parts = []
-    for row in checks.released_in(session, quarter, vendor_id, district_code):
-        rate = programmes.settings_on(Period.parse(row.period).last).holdback_percent
-        bureau = {c: f for c, f in row.by_programme.items() if rules.is_bureau(c)}
-        # Where reversals outweighed the month nothing was paid, so nothing was held back of it.
-        if sum(f - rules.holdback_of(f, rate) for f in bureau.values()) <= 0:
+    for row in rows:
+        if row.id not in paid:
             continue
-        for code, fen in sorted(bureau.items()):
-            held = rules.holdback_of(fen, rate)
+        for code in sorted(bureau[row.id]):
+            held = row.by_programme[code] - paid[row.id].by_programme.get(code, 0)
             if held:
                 parts.append(HoldbackPart(row.id, row.period, code, held, held * percent // 100))
     return parts

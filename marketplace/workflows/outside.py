@@ -68,10 +68,10 @@ def tell_outside_payers(session: Session, ports: Ports, *, limit: int = 200) -> 
         except DeliveryFailed as failure:
             unreached.add(payer_code)
             again += 1
-            _put_off(session, ports.clock.now(), message_id, str(failure)[:200])
+            put_off(session, ports.clock.now(), message_id, str(failure)[:200])
             continue
         taken, refused = taken + (error is None), refused + (error is not None)
-        _note(session, ports.clock.now(), message_id, attempts + 1, error)
+        note(session, ports.clock.now(), message_id, attempts + 1, error)
     return Told(taken, refused, again, tuple(requoted))
 
 
@@ -196,9 +196,7 @@ def _split_anew(
         return done
 
 
-def _note(
-    session: Session, at: datetime, message_id: str, attempts: int, error: str | None
-) -> None:
+def note(session: Session, at: datetime, message_id: str, attempts: int, error: str | None) -> None:
     """Note that a message was taken, or refused and when it is told again."""
     with transaction(session):
         values: dict[str, Any] = {"attempts": attempts, "last_error": error}
@@ -219,7 +217,7 @@ def _note(
             )
 
 
-def _put_off(session: Session, at: datetime, message_id: str, error: str) -> None:
+def put_off(session: Session, at: datetime, message_id: str, error: str) -> None:
     """Note that a payer could not be reached; that is no refusal, and is not counted as one."""
     with transaction(session):
         _update(session, message_id, due_at=at + UNREACHED_FOR, last_error=error)

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from marketplace.elders import access
-from marketplace.kernel import audit
+from marketplace.kernel import audit, outbox
 from marketplace.kernel.actor import SYSTEM, Actor
 from marketplace.kernel.clock import Period, local, today
 from marketplace.kernel.db import transaction
 from marketplace.kernel.errors import BadInput
 from marketplace.kernel.ids import new_id
+from marketplace.kernel.outbox import OutboxMessage
 from marketplace.kernel.ports import DeliveryFailed, OutsideRefused, PaymentProvider, Ports
 from marketplace.orders import service as orders
-from marketplace.vouchers import payouts
+from marketplace.vouchers import own_debts, payouts
 from marketplace.vouchers.models import LedgerAccount, LedgerTransfer
 from marketplace.vouchers.splits import owed_account
 from marketplace.workflows import policy, subjects
+from marketplace.workflows.outside import MOST_REFUSALS, note, put_off
 from marketplace.workflows.policy import Action
 from marketplace.workflows.step import run_step
-
-TELL_REFUNDS_FOR = timedelta(days=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def take_cash(
 ) -> Paid:
     """Book cash given at the door: the elder owes less, the vendor is due less.
 
-    Raises ``BadInput`` for more than the elder owes.
+    Raises ``BadInput`` for more than the elder owes for this vendor's services.
     """
     return run_step(
         session,
@@ -108,9 +108,13 @@ def _take_cash(
         .where(LedgerAccount.id == owed_account(row.elder_id))
         .with_for_update()
     )
+    account = owed_account(row.elder_id)
+    open_to = own_debts.reckoned(session, [account])[account].open
+    most = open_to.get(row.vendor_id or "", 0)
+    # Cash stays with the vendor: never more than the elder owes for its own services.
+    if not 0 < request.fen <= most:
+        raise BadInput(field="fen", value=request.fen, expected=f"1 to {most}")
     owed = owed_fen(session, row.elder_id)
-    if not 0 < request.fen <= owed or row.vendor_id is None:
-        raise BadInput(field="fen", value=request.fen, expected=f"1 to {max(owed, 0)}")
     payouts.record_payment(
         session,
         payment_id=f"cash/{new_id()}",
@@ -185,12 +189,23 @@ def _provider(ports: Ports) -> PaymentProvider:
 def collect(session: Session, ports: Ports) -> Collected:
     """Book what families paid since, each once, and give back what elders paid too much.
 
-    Safe to kill and to run twice at once: a payment is known by its bill, a refund by its entry.
+    Safe to kill and to run twice at once: a payment is known by its bill, a refund by its entry. A
+    provider that cannot be reached is asked again the next time; what it is owed word of waits.
     """
     if ports.payments is None:
         return Collected(0, 0)
+    try:
+        booked = _book(session, ports, ports.payments)
+    except DeliveryFailed:
+        return Collected(0, 0)
+    given = _give_back(session, ports)
+    _tell_refunds(session, ports, ports.payments)
+    return Collected(booked, given)
+
+
+def _book(session: Session, ports: Ports, provider: PaymentProvider) -> int:
     booked = 0
-    for payment in ports.payments.received():
+    for payment in provider.received():
         with transaction(session):
             at = ports.clock.now()
             district = access.facts(session, payment.elder_id, on=today(ports.clock)).district_code
@@ -217,25 +232,41 @@ def collect(session: Session, ports: Ports) -> Collected:
                     fen=payment.fen,
                 )
         booked += fresh
-        ports.payments.acknowledge(payment.bill_id)
-    return Collected(booked, _give_back(session, ports, ports.payments))
+        provider.acknowledge(payment.bill_id)
+    return booked
 
 
-def _give_back(session: Session, ports: Ports, provider: PaymentProvider) -> int:
-    """Refund to the family account, newest bill first, what elders paid beyond what they owe."""
+def _give_back(session: Session, ports: Ports) -> int:
+    """Refund to the family account, newest bill first, what elders paid beyond what they owe.
+
+    The entry and the word to the provider are one transaction: neither is ever without the other.
+    """
     given = 0
     for elder_id in _overpaid(session):
         with transaction(session):
+            at = ports.clock.now()
             refunds = payouts.plan_refunds(
                 session,
                 elder_id=elder_id,
                 period=str(Period.of(today(ports.clock))),
-                at=ports.clock.now(),
+                at=at,
             )
             for refund in refunds:
+                outbox.post(
+                    session,
+                    due_at=at,
+                    channel="bureau",
+                    recipient_kind="system",
+                    recipient_id="payments",
+                    template=payouts.OWN_REFUND,
+                    about=refund.entry_id,
+                    refund_id=refund.entry_id,
+                    bill_id=refund.bill_id,
+                    fen=refund.fen,
+                )
                 audit.record(
                     session,
-                    at=ports.clock.now(),
+                    at=at,
                     actor=SYSTEM,
                     action="refund_payment",
                     subject_kind="elder",
@@ -244,25 +275,35 @@ def _give_back(session: Session, ports: Ports, provider: PaymentProvider) -> int
                     fen=refund.fen,
                 )
         given += len(refunds)
-    # Told again for three days: the provider knows a repeat, and a killed process may have told none.
-    since = ports.clock.now() - TELL_REFUNDS_FOR
-    due = payouts.refunds_since(session, since)
-    session.rollback()
-    for refund in due:
-        try:
-            provider.refund(refund_id=refund.entry_id, bill_id=refund.bill_id, fen=refund.fen)
-        except (OutsideRefused, DeliveryFailed) as error:
-            with transaction(session):
-                audit.record(
-                    session,
-                    at=ports.clock.now(),
-                    actor=SYSTEM,
-                    action="outside_refused",
-                    subject_kind="refund",
-                    subject_id=refund.bill_id,
-                    reason=str(error)[:200],
-                )
     return given
+
+
+def _tell_refunds(session: Session, ports: Ports, provider: PaymentProvider) -> None:
+    """Tell the provider of refunds until it takes them; it knows a repeat by the entry's name."""
+    m = OutboxMessage
+    due = session.execute(
+        select(m.id, m.values, m.attempts)
+        .where(
+            m.channel == "bureau",
+            m.template == payouts.OWN_REFUND,
+            m.delivered_at.is_(None),
+            m.due_at <= ports.clock.now(),
+            m.attempts < MOST_REFUSALS,
+        )
+        .order_by(m.due_at, m.id)
+        .limit(200)
+    ).all()
+    session.rollback()
+    for message_id, values, attempts in due:
+        error = None
+        try:
+            provider.refund(**values)
+        except DeliveryFailed as failure:
+            put_off(session, ports.clock.now(), message_id, str(failure)[:200])
+            return
+        except OutsideRefused as refusal:
+            error = str(refusal)[:200]
+        note(session, ports.clock.now(), message_id, attempts + 1, error)
 
 
 def _overpaid(session: Session) -> list[str]:

@@ -8,13 +8,14 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from marketplace.elders import crosschecks
 from marketplace.kernel import audit
 from marketplace.kernel.actor import Actor
 from marketplace.kernel.clock import Period
 from marketplace.kernel.db import transaction
 from marketplace.kernel.errors import NotFound
 from marketplace.kernel.ports import Ports
-from marketplace.settlement import checks
+from marketplace.settlement import checks, rules
 from marketplace.settlement import service as settlement
 from marketplace.settlement.checks import NoticeRuns, SampleOpen
 from marketplace.settlement.models import Statement
@@ -45,13 +46,23 @@ def sample_of(session: Session, statement_id: str) -> list[Sampled]:
 
 
 def _drawn(session: Session, row: Statement) -> list[checks.Sampled]:
+    """Return what the lot drew, and beside it every visit that another authority's list speaks against.
+
+    A list takes no money back by itself; but no such visit is paid before a person has looked at it.
+    """
     terms = programmes.settings_on(Period.parse(row.period).last)
-    return checks.sample(
+    drawn = checks.sample(
         session,
         row.id,
         field_percent=terms.sample_field_percent,
         call_percent=terms.sample_call_percent,
     )
+    if not drawn:
+        return []
+    lines = checks.visit_lines(session, row.id)
+    doubted = crosschecks.flagged(session, lines)
+    added = {rules.Sampled(lines[i], i, "field") for i in doubted} - set(drawn)
+    return sorted([*drawn, *added], key=lambda s: (s.number, s.way))
 
 
 def record_check(

@@ -6,17 +6,17 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import and_, func, select, text
 from sqlalchemy.orm import Session
 
 from marketplace.kernel import audit, outbox
-from marketplace.kernel.actor import Actor
+from marketplace.kernel.actor import Actor, Role
 from marketplace.kernel.clock import Period, today
 from marketplace.kernel.db import transaction
 from marketplace.kernel.errors import Conflict
 from marketplace.kernel.ports import Ports
 from marketplace.orders import service as orders
-from marketplace.orders.models import WorkOrder
+from marketplace.orders.models import WorkOrder, WorkOrderEvent
 from marketplace.orders.states import State
 from marketplace.settlement import rules
 from marketplace.settlement import service as settlement
@@ -149,7 +149,17 @@ def _redeemed(
     held: list[Held],
 ) -> None:
     """Collect what was captured up to this month and stands on no statement yet."""
-    w, v, r, s = WorkOrder, Visit, Redemption, PriceSplit
+    w, v, r, s, e = WorkOrder, Visit, Redemption, PriceSplit, WorkOrderEvent
+    decided = (
+        select(e.id)
+        .where(
+            e.work_order_id == r.work_order_id,
+            e.from_state == State.DISPUTED.value,
+            e.to_state == State.CONFIRMED.value,
+            e.role != Role.SYSTEM.value,
+        )
+        .exists()
+    )
     query = (
         select(
             r.work_order_id,
@@ -169,6 +179,7 @@ def _redeemed(
             v.verdict,
             v.elder_id.label("visit_elder_id"),
             v.check_out_at,
+            and_(v.verdict == "blocked", decided).label("is_decided"),
         )
         .join(s, s.work_order_id == r.work_order_id)
         .join(w, w.id == r.work_order_id)
@@ -224,6 +235,7 @@ def _facts(row: Any, ledger_fen: int) -> rules.Facts:
         redeemed_fen=row.price_fen,
         ledger_fen=ledger_fen,
         price_fen=row.split_fen,
+        is_decided=bool(row.is_decided),
     )
 
 

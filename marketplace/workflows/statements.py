@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
@@ -12,10 +13,11 @@ from marketplace.kernel.clock import Period
 from marketplace.kernel.db import transaction
 from marketplace.kernel.errors import BadInput
 from marketplace.kernel.ports import Ports
-from marketplace.settlement import rules
+from marketplace.settlement import checks, rules
 from marketplace.settlement import service as settlement
 from marketplace.settlement.models import STEPS, Statement
-from marketplace.vouchers import payouts, programmes
+from marketplace.vouchers import own_debts, payouts, programmes
+from marketplace.vouchers.programmes import OWN
 from marketplace.workflows import sampling
 from marketplace.workflows.policy import About, Action, require
 
@@ -29,7 +31,7 @@ ACTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """How far a statement has come, and what its release paid."""
+    """How far a statement has come, and what its release paid, with what was left of earlier ones."""
 
     statement_id: str
     step: str
@@ -61,23 +63,17 @@ def sign_statement(
             ),
         )
         at = ports.clock.now()
-        if step == "county_approved":
+        if step in ("county_approved", "released"):
+            # Asked again at the release: a list may have spoken against a visit since.
             sampling.require_checked(session, row)
-        elif step == "released":
+        if step == "released":
             sampling.require_notice_over(session, row, at)
         fresh = settlement.sign(session, statement_id, step=step, at=at, actor=actor, note=note)
-        paid = _payable(row) if step == "released" else {}
+        paid = 0
+        if step == "released":
+            paid = _pay(session, row, at) if fresh else _paid_before(session, row)
         if fresh:
             if step == "released":
-                payouts.pay_vendor(
-                    session,
-                    statement_id=row.id,
-                    vendor_id=row.vendor_id,
-                    district_code=row.district_code,
-                    period=row.period,
-                    by_programme=paid,
-                    at=at,
-                )
                 outbox.post(
                     session,
                     due_at=at,
@@ -86,7 +82,7 @@ def sign_statement(
                     recipient_id=row.vendor_id,
                     template="statement.released",
                     about=row.id,
-                    fen=sum(paid.values()),
+                    fen=paid,
                 )
             audit.record(
                 session,
@@ -98,23 +94,65 @@ def sign_statement(
                 reason=note[:200] or None,
                 step=step,
                 sha256=row.sha256,
-                paid_fen=sum(paid.values()),
+                paid_fen=paid,
             )
-        return Signed(statement_id, settlement.step_of(session, statement_id), sum(paid.values()))
+        return Signed(statement_id, settlement.step_of(session, statement_id), paid)
 
 
-def _payable(row: Statement) -> dict[str, int]:
-    """Return what the bureau pays now of each payer: its part less the holdback.
+def _pay(session: Session, row: Statement, at: datetime) -> int:
+    """Pay a released statement with what earlier ones left unpaid, and pass on what families paid.
 
-    Where reversals outweigh the month nothing is paid: the vendor gets a demand note instead.
+    Returns the fen that leave the bank.
+    Where reversals outweigh the vendor's months nothing is paid, nothing is held back, and the rest
+    is deducted from what it earns next: no month is paid in full while another is owed back.
     """
+    released = checks.released(session, row.vendor_id, row.district_code, lock=True)
+    earlier = [s for s in released if s.id != row.id]
+    paid = payouts.paid_out(session, {s.id: _bureau(s) for s in earlier})
+    parts = {s.id: _bureau(s) for s in earlier if s.id not in paid} | {row.id: _net(row)}
+    own = own_debts.to_pass_on(session, vendor_id=row.vendor_id, district_code=row.district_code)
+    mine = {OWN: own} if own else {}
+    # What families are owed back is the vendor's debt like any other; what they paid is its own.
+    together = sum(fen for of in parts.values() for fen in of.values()) + min(own, 0)
+    if together >= 0:
+        parts[row.id] |= mine
+    else:
+        parts = {row.id: mine if own > 0 else {}}
+    for statement_id, by_programme in parts.items():
+        payouts.pay_vendor(
+            session,
+            statement_id=statement_id,
+            vendor_id=row.vendor_id,
+            district_code=row.district_code,
+            period=row.period,
+            by_programme=by_programme,
+            at=at,
+        )
+    return sum(fen for of in parts.values() for fen in of.values())
+
+
+def _paid_before(session: Session, row: Statement) -> int:
+    """Return what the release of a statement paid, whichever statements it paid."""
+    released = checks.released(session, row.vendor_id, row.district_code)
+    paid = payouts.paid_out(session, {s.id: [*_bureau(s), OWN] for s in released})
+    if row.id not in paid:
+        return 0
+    at = paid[row.id].at
+    signed = {s.step: s.at for s in settlement.signatures(session, row.id)}
+    if signed["released"] != at:
+        return 0
+    return sum(sum(p.by_programme.values()) for p in paid.values() if p.at == at)
+
+
+def _bureau(row: Statement) -> dict[str, int]:
+    """Return what the bureau owes of each payer, or is owed."""
+    return {code: fen for code, fen in row.by_programme.items() if rules.is_bureau(code)}
+
+
+def _net(row: Statement) -> dict[str, int]:
+    """Return what the bureau pays now of each payer: its part less the holdback."""
     percent = programmes.settings_on(Period.parse(row.period).last).holdback_percent
-    parts = {
-        code: fen - rules.holdback_of(fen, percent)
-        for code, fen in row.by_programme.items()
-        if rules.is_bureau(code)
-    }
-    return parts if sum(parts.values()) > 0 else {}
+    return {code: fen - rules.holdback_of(fen, percent) for code, fen in _bureau(row).items()}
 
 
 def answer_held(

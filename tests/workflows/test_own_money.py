@@ -7,21 +7,24 @@ from sqlalchemy import func, select
 
 from marketplace.adapters.payments import FilePayments
 from marketplace.kernel.actor import Actor, Role
+from marketplace.kernel.db import transaction
 from marketplace.kernel.errors import BadInput, NotAllowed, NotFound
-from marketplace.kernel.ports import OutsideRefused
+from marketplace.kernel.ports import DeliveryFailed, OutsideRefused
+from marketplace.orders.models import WorkOrder
 from marketplace.vouchers.models import LedgerAccount, LedgerTransfer
 from marketplace.workflows.ledger import verify_ledger
 from marketplace.workflows.own_money import (
     BillRequest,
     CashRequest,
+    Collected,
     bill_family,
     collect,
     owed_fen,
     take_cash,
 )
 from marketplace.workflows.reverse import ReverseRequest, reverse
-from tests.builders import DISTRICT
-from tests.workflows.test_settlement import BUREAU, VENDOR, november
+from tests.builders import DISTRICT, a_hold, a_service, a_vendor
+from tests.workflows.test_settlement import BUREAU, VENDOR, close, november, sign_all
 
 HOTLINE = Actor("u-hotline", Role.HOTLINE)
 __all__ = ["november"]
@@ -108,3 +111,81 @@ def test_own_money_of_a_reversed_visit_goes_back_by_the_way_it_came(session, por
     with pytest.raises(OutsideRefused):
         ports.payments.refund(refund_id="x", bill_id=bill.bill_id, fen=bill.fen - over + 1)
     assert proven(session) == []
+
+
+def overpaid(session, ports):
+    """A bill that was paid, and a visit of it that was taken back since."""
+    bill = billed(session, ports)
+    ports.payments.pay(bill.bill_id)
+    collect(session, ports)
+    reverse(session, ports, BUREAU, key="r1", request=ReverseRequest("W1", "service_fault", "漏做"))
+    return bill
+
+
+def down(*_, **__):
+    raise DeliveryFailed("timeout")
+
+
+def test_a_refund_outlives_an_outage_of_the_provider(session, ports, november, clock, monkeypatch):
+    bill = overpaid(session, ports)
+    with monkeypatch.context() as patched:
+        patched.setattr(FilePayments, "refund", down)
+        for _ in range(20):
+            collect(session, ports)
+            clock.advance(days=1)
+    collect(session, ports)
+    with pytest.raises(OutsideRefused):
+        ports.payments.refund(refund_id="x", bill_id=bill.bill_id, fen=bill.fen)
+    assert count(session, "own_refund") == 1
+
+
+def test_a_provider_that_is_away_stops_nothing_else(session, ports, november, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(FilePayments, "received", down)
+        assert collect(session, ports) == Collected(0, 0)
+    bill = billed(session, ports)
+    ports.payments.pay(bill.bill_id)
+    with monkeypatch.context() as patched:
+        patched.setattr(FilePayments, "acknowledge", down)
+        collect(session, ports)
+    assert collect(session, ports).booked == 0
+    assert (count(session, "family_account"), owed_fen(session, "E1")) == (1, 0)
+
+
+def due(session, vendor, code="OWN"):
+    account = session.get(LedgerAccount, f"due:{vendor}:{code}", populate_existing=True)
+    found = account.credits_posted - account.debits_posted
+    session.rollback()
+    return found
+
+
+def test_what_a_family_paid_reaches_the_vendor_with_its_statement(session, ports, november):
+    bill = billed(session, ports)
+    ports.payments.pay(bill.bill_id)
+    collect(session, ports)
+    close(session, ports)
+    assert due(session, "V1") == bill.fen
+    assert sign_all(session, ports).paid_fen == 13_500 + bill.fen
+    assert due(session, "V1") == 0
+    bank = session.get(LedgerAccount, f"bank:{DISTRICT}", populate_existing=True)
+    assert bank.credits_posted - bank.debits_posted == 13_500
+    assert proven(session) == []
+
+
+def test_what_no_family_paid_yet_is_not_paid_by_the_bureau(session, ports, november):
+    owed = owed_fen(session, "E1")
+    take_cash(session, ports, VENDOR, key="c", request=CashRequest("W1", 2_000))
+    close(session, ports)
+    assert sign_all(session, ports).paid_fen == 13_500
+    assert due(session, "V1") == owed - 2_000
+
+
+def test_cash_at_the_door_is_for_the_services_of_that_vendor_only(session, ports, november):
+    with transaction(session):
+        a_vendor(session, "V2")
+        a_hold(session, id="Z1", version=a_service(session, "ZJ009"), vendor_id="V2")
+        session.get(WorkOrder, "Z1").state = "accepted"
+    other = Actor("vendor-2", Role.VENDOR, vendor_id="V2")
+    with pytest.raises(BadInput):
+        take_cash(session, ports, other, key="c", request=CashRequest("Z1", 1))
+    assert take_cash(session, ports, VENDOR, key="c", request=CashRequest("W1", 1)).fen == 1

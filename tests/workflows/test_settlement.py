@@ -16,18 +16,22 @@ from openpyxl import load_workbook
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DatabaseError
 
+from marketplace.elders import crosschecks
 from marketplace.kernel.actor import Actor, Role
-from marketplace.kernel.clock import Period
+from marketplace.kernel.clock import Period, instant_of
 from marketplace.kernel.db import transaction
 from marketplace.kernel.errors import NotAllowed, NotFound, WrongState
 from marketplace.orders.models import WorkOrder
 from marketplace.queries.statements import document, held_rows, statements
 from marketplace.settlement.checks import NoticeRuns, SampleOpen
 from marketplace.settlement.export import to_csv, to_html, to_xlsx
-from marketplace.settlement.models import StatementLine
+from marketplace.settlement.models import Statement, StatementLine
+from marketplace.settlement.verify import verify as settlement_verify
+from marketplace.visits.models import Visit
 from marketplace.vouchers import service
 from marketplace.vouchers.models import LedgerAccount
 from marketplace.vouchers.verify import verify
+from marketplace.workflows.confirm import ResolveRequest, resolve
 from marketplace.workflows.holdback import release_holdback, score_holdback
 from marketplace.workflows.policy import Action, scope
 from marketplace.workflows.reverse import ReverseRequest, reverse
@@ -96,14 +100,14 @@ def proven(session):
     return findings
 
 
-def check_all(session, ports, outcome="confirmed"):
+def check_all(session, ports, outcome="confirmed", statement=ST):
     """Look at every line that was drawn."""
-    for s in sample_of(session, ST):
+    for s in sample_of(session, statement):
         record_check(
             session,
             ports,
             BUREAU,
-            statement_id=ST,
+            statement_id=statement,
             number=s.number,
             way=s.way,
             outcome=outcome,
@@ -111,7 +115,7 @@ def check_all(session, ports, outcome="confirmed"):
         )
 
 
-def sign_all(session, ports):
+def sign_all(session, ports, statement=ST):
     for actor, step in (
         (VENDOR, "vendor_confirmed"),
         (STREET, "street_checked"),
@@ -119,10 +123,10 @@ def sign_all(session, ports):
         (BUREAU_2, "released"),
     ):
         if step == "county_approved":
-            check_all(session, ports)
+            check_all(session, ports, statement=statement)
         elif step == "released":
             ports.clock.advance(days=3)
-        done = sign_statement(session, ports, actor, statement_id=ST, step=step)
+        done = sign_statement(session, ports, actor, statement_id=statement, step=step)
     return done
 
 
@@ -260,6 +264,57 @@ def test_a_line_that_was_not_drawn_takes_no_result(session, ports, november):
         )
 
 
+def flag(session, work_order_id):
+    """Let a list of deaths speak against a visit that was paid for already."""
+    with transaction(session):
+        crosschecks.flag(
+            session,
+            work_order_id=work_order_id,
+            elder_id="E1",
+            kind="visit_after_death",
+            run_id="R",
+            at=NOW,
+        )
+
+
+def test_what_a_list_speaks_against_is_looked_at_before_it_is_paid(session, ports, november):
+    street_checked(session, ports)
+    drawn = sample_of(session, ST)
+    check_all(session, ports)
+    for i in ("W1", "W2"):
+        flag(session, i)
+    added = set(sample_of(session, ST)) - {replace(s, outcome="confirmed") for s in drawn}
+    assert {s.way for s in added} == {"field"}
+    assert {s.work_order_id for s in sample_of(session, ST) if s.way == "field"} == {"W1", "W2"}
+    with pytest.raises(SampleOpen):
+        sign_statement(session, ports, BUREAU, statement_id=ST, step="county_approved")
+    check_all(session, ports)
+    sign_statement(session, ports, BUREAU, statement_id=ST, step="county_approved")
+
+
+def test_a_list_that_comes_after_the_approval_still_stops_the_payment(session, ports, november):
+    street_checked(session, ports)
+    check_all(session, ports)
+    sign_statement(session, ports, BUREAU, statement_id=ST, step="county_approved")
+    ports.clock.advance(days=3)
+    for i in ("W1", "W2"):
+        flag(session, i)
+    with pytest.raises(SampleOpen):
+        sign_statement(session, ports, BUREAU_2, statement_id=ST, step="released")
+    check_all(session, ports)
+    assert sign_statement(session, ports, BUREAU_2, statement_id=ST, step="released").paid_fen > 0
+
+
+def test_a_blocked_visit_that_a_person_decided_to_pay_reaches_the_vendor(session, ports, november):
+    """Else the elder's purse is debited and nobody is ever paid."""
+    session.get(Visit, "X-W3").verdict = "blocked"
+    session.commit()
+    request = ResolveRequest("W3", "pay", "邻居作证, 服务做完")
+    resolve(session, ports, BUREAU, key="r", request=request)
+    closed = close(session, ports)
+    assert (closed.lines, closed.held) == (4, 0)
+
+
 def test_payment_waits_for_the_public_notice(session, ports, november, clock):
     street_checked(session, ports)
     check_all(session, ports)
@@ -271,7 +326,26 @@ def test_payment_waits_for_the_public_notice(session, ports, november, clock):
     assert sign_statement(session, ports, BUREAU_2, statement_id=ST, step="released").paid_fen > 0
 
 
+BUREAUS = ("GP-A2", "LV")
 Q4 = {"quarter": "2026Q4", "vendor_id": "V1", "district_code": DISTRICT}
+
+
+def close_quarter(session, ports):
+    """Close what is left of the year's last quarter."""
+    for month in (10, 12):
+        close(session, ports, Period(2026, month))
+
+
+def test_a_holdback_waits_until_all_of_its_quarter_is_paid(session, ports, november, clock):
+    close(session, ports)
+    clock.at = datetime(2027, 1, 5, 1, 0, tzinfo=UTC)
+    for missing in ("2026-10, 2026-12", ST):
+        with pytest.raises(WrongState) as refused:
+            score_holdback(session, ports, BUREAU, **Q4, score=96, reason="回访满意率")
+        assert missing in refused.value.facts["state"]
+        close_quarter(session, ports)
+    sign_all(session, ports)
+    assert score_holdback(session, ports, BUREAU, **Q4, score=96, reason="x").held_fen == 1_500
 
 
 @pytest.mark.parametrize(
@@ -285,6 +359,7 @@ def test_a_quarters_holdback_is_paid_by_its_score(
     with pytest.raises(WrongState):
         score_holdback(session, ports, BUREAU, **Q4, score=score, reason="回访满意率")
     clock.at = datetime(2027, 1, 5, 1, 0, tzinfo=UTC)
+    close_quarter(session, ports)
     scored = score_holdback(session, ports, BUREAU, **Q4, score=score, reason="回访满意率")
     assert (scored.held_fen, scored.paid_fen, scored.is_released) == (1_500, paid, False)
     with pytest.raises(NotAllowed):
@@ -317,6 +392,75 @@ def test_a_reversal_after_the_closing_is_a_negative_line_of_the_next_month(
     line = session.scalars(select(StatementLine).where(StatementLine.kind == "reversal")).one()
     assert (line.work_order_id, line.origin_period) == ("W1", "2026-11")
     assert line.by_programme == {"GP-A2": -2_500, "LV": -10_000, "NV": -7_750, "OWN": -7_750}
+    assert proven(session) == []
+
+
+DECEMBER, JANUARY = Period(2026, 12), Period(2027, 1)
+
+
+def take_back(session, ports, *work_orders):
+    for i in work_orders:
+        request = ReverseRequest(i, "invalidated", "回访老人否认上门")
+        reverse(session, ports, BUREAU, key=f"back-{i}", request=request)
+
+
+def served_in(session, month, *work_orders):
+    """Captured visits of a month that was granted."""
+    with transaction(session):
+        granted(session, month, run="later")
+        version = a_service(session, f"ZJ1{month.month:02d}", price_fen=10_000)
+        for n, i in enumerate(work_orders, start=5):
+            day = month.first.replace(day=n)
+            a_hold(session, id=i, version=version, vendor_id="V1", visit_on=day)
+            work_order = session.get(WorkOrder, i)
+            visit = a_visit(session, id=f"X-{i}", work_order=work_order)
+            work_order.state = "confirmed"
+            session.flush()
+            at = instant_of(day, 12 * 3600)
+            service.capture(session, work_order_id=i, visit_id=visit.id, vendor_id="V1", at=at)
+
+
+def due(session, code):
+    account = session.get(LedgerAccount, f"due:V1:{code}", populate_existing=True)
+    return account.credits_posted - account.debits_posted
+
+
+def bank(session):
+    account = session.get(LedgerAccount, f"bank:{DISTRICT}", populate_existing=True)
+    return account.credits_posted - account.debits_posted
+
+
+def settle(session, ports, month):
+    """Close a month and sign its statement to the end; return what the release paid."""
+    close(session, ports, month)
+    return sign_all(session, ports, f"ST-{month}-{DISTRICT}-V1")
+
+
+def test_a_clawback_greater_than_a_month_is_taken_from_the_next(session, ports, november, clock):
+    assert settle(session, ports, NOVEMBER).paid_fen == 13_500
+    clock.at = datetime(2026, 12, 20, 1, 0, tzinfo=UTC)
+    take_back(session, ports, "W1", "W2")
+    served_in(session, DECEMBER, "D1")
+    clock.at = datetime(2027, 1, 2, 1, 0, tzinfo=UTC)
+    # Taken back: GP 5,000 and LV 10,000; earned: GP 2,500 and LV 7,000.
+    assert settle(session, ports, DECEMBER).paid_fen == 0
+    assert bank(session) == 13_500
+    clock.at = datetime(2027, 1, 20, 1, 0, tzinfo=UTC)
+    served_in(session, JANUARY, "J1", "J2")
+    clock.at = datetime(2027, 2, 2, 1, 0, tzinfo=UTC)
+    row = settle(session, ports, JANUARY)
+    earned = {
+        c: session.get(Statement, f"ST-2027-01-{DISTRICT}-V1").by_programme[c] for c in BUREAUS
+    }
+    assert row.paid_fen == sum(earned.values()) * 9 // 10 - 5_500
+    again = sign_statement(
+        session, ports, BUREAU_2, statement_id=f"ST-2027-01-{DISTRICT}-V1", step="released"
+    )
+    assert again == row
+    # What is left in the vendor's favour is the holdback of November and January, to the fen.
+    assert sum(due(session, c) for c in BUREAUS) == 1_500 + sum(earned.values()) // 10
+    assert [str(f) for f in settlement_verify(session.connection()) if f.table != "grant_run"] == []
+    session.rollback()
     assert proven(session) == []
 
 

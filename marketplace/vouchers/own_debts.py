@@ -1,0 +1,157 @@
+"""Whose charges an elder's own money has settled, the oldest first: what a district's bank passes on.
+
+A family account pays the bank for everything that the elder owes, whoever served. Cash at the door is
+the vendor's at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import Row, select
+from sqlalchemy.orm import Session
+
+from marketplace.vouchers.models import LedgerAccount, LedgerTransfer
+from marketplace.vouchers.programmes import OWN
+from marketplace.vouchers.splits import due_account
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One movement of an elder's own money. ``kind``: ``charge`` and ``back`` of a vendor's service,
+    ``cash`` to a vendor, ``paid`` to the bank, ``refund`` from it. ``of``: the charge taken back."""
+
+    id: str
+    kind: str
+    fen: int
+    vendor_id: str = ""
+    of: str = ""
+
+
+@dataclass(slots=True)
+class Reckoned:
+    """By vendor: what is still open, and what the bank holds for it or has passed on to it."""
+
+    open: dict[str, int] = field(default_factory=dict)
+    settled: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Charge:
+    vendor_id: str
+    open: int
+    by_bank: int = 0
+    by_cash: int = 0
+
+
+def reckon(moves: Iterable[Move]) -> Reckoned:
+    """Return how an elder stands with each vendor after moves in the order they were made. Pure.
+
+    What the bank holds settles the oldest open charge, now or as soon as there is one. Cash settles its
+    own vendor's charges only, those to come too. A charge that is taken back frees what settled it.
+    """
+    charges: dict[str, _Charge] = {}
+    settled: dict[str, int] = {}
+    cash: dict[str, int] = {}
+    held = 0
+    for move in moves:
+        match move.kind:
+            case "charge":
+                charges[move.id] = _Charge(move.vendor_id, move.fen)
+            case "back":
+                charge = charges.pop(move.of)
+                held += charge.by_bank
+                vendor_id = charge.vendor_id
+                settled[vendor_id] = settled.get(vendor_id, 0) - charge.by_bank
+                cash[vendor_id] = cash.get(vendor_id, 0) + charge.by_cash
+            case "cash":
+                cash[move.vendor_id] = cash.get(move.vendor_id, 0) + move.fen
+            case "paid":
+                held += move.fen
+            case "refund":
+                held -= move.fen
+            case _:
+                raise ValueError(move.kind)
+        for charge in charges.values():
+            vendor_id = charge.vendor_id
+            fen = min(charge.open, cash.get(vendor_id, 0))
+            charge.open, charge.by_cash = charge.open - fen, charge.by_cash + fen
+            cash[vendor_id] = cash.get(vendor_id, 0) - fen
+            fen = min(charge.open, max(held, 0))
+            charge.open, charge.by_bank = charge.open - fen, charge.by_bank + fen
+            held -= fen
+            settled[vendor_id] = settled.get(vendor_id, 0) + fen
+    stands = Reckoned(settled={v: fen for v, fen in settled.items() if fen})
+    for charge in charges.values():
+        if charge.open:
+            stands.open[charge.vendor_id] = stands.open.get(charge.vendor_id, 0) + charge.open
+    return stands
+
+
+def reckoned(session: Session, owed_accounts: Sequence[str]) -> dict[str, Reckoned]:
+    """Return how elders stand, by their own-money accounts."""
+    moves: dict[str, list[tuple[int, Move]]] = {a: [] for a in owed_accounts}
+    t = LedgerTransfer
+    for start in range(0, len(owed_accounts), 1000):
+        part = owed_accounts[start : start + 1000]
+        for owed, other, owes in (
+            (t.debit_account, t.credit_account, True),
+            (t.credit_account, t.debit_account, False),
+        ):
+            for row in session.execute(
+                select(
+                    t.serial,
+                    t.id,
+                    t.kind,
+                    t.amount,
+                    t.reverses_id,
+                    owed.label("owed"),
+                    other.label("other"),
+                ).where(owed.in_(part), t.kind.in_(["post", "direct", "reversal"]))
+            ):
+                moves[row.owed].append((row.serial, _move(row, owes)))
+    return {a: reckon(m for _, m in sorted(of, key=itemgetter(0))) for a, of in moves.items()}
+
+
+def _move(row: Row[Any], owes: bool) -> Move:
+    vendor_id = row.other.split(":")[1] if row.other.startswith("due:") else ""
+    if owes:
+        return Move(row.id, "charge" if vendor_id else "refund", row.amount, vendor_id)
+    if row.kind == "reversal":
+        return Move(row.id, "back", row.amount, vendor_id, of=row.reverses_id)
+    return Move(row.id, "cash" if vendor_id else "paid", row.amount, vendor_id)
+
+
+def to_pass_on(session: Session, *, vendor_id: str, district_code: str) -> int:
+    """Return the fen that families paid a district's bank for a vendor and that it has not passed on."""
+    t, due = LedgerTransfer, due_account(vendor_id, OWN)
+    charged = select(t.debit_account).where(t.credit_account == due, t.code.in_([OWN, "fee"]))
+    paid = select(t.credit_account).where(t.code == "family_account")
+    owed = list(
+        session.scalars(
+            select(LedgerAccount.id)
+            .where(
+                LedgerAccount.kind == "owed",
+                LedgerAccount.district_code == district_code,
+                LedgerAccount.id.in_(charged),
+                LedgerAccount.id.in_(paid),
+            )
+            .order_by(LedgerAccount.id)
+        )
+    )
+    settled = sum(r.settled.get(vendor_id, 0) for r in reckoned(session, owed).values())
+    bank = f"bank:{district_code}"
+    passed = sum(
+        row.amount if row.debit_account == due else -row.amount
+        for row in session.execute(
+            select(t.debit_account, t.amount).where(
+                t.code == "payout",
+                ((t.debit_account == due) & (t.credit_account == bank))
+                | ((t.debit_account == bank) & (t.credit_account == due)),
+            )
+        )
+    )
+    return settled - passed
