@@ -52,11 +52,19 @@ def _warm_up(_server: Any, _worker: Any) -> None:
     threading.Thread(target=day_part.warm_up, daemon=True).start()
 
 
+def _compile_templates(app: Flask) -> None:
+    """Compile every template before the workers fork, so that no visitor waits for one."""
+    assert app.jinja_loader is not None
+    for name in app.jinja_loader.list_templates():
+        app.jinja_env.get_template(name)
+
+
 def run_server(app: Flask, *, host: str, port: int, workers: int) -> None:
     """Serve until stopped. A worker that dies is replaced; each is renewed after 5,000 requests.
 
     Connections that the caller opened are given up first: a forked worker must make its own.
     """
+    _compile_templates(app)
     with app.app_context():
         app.extensions["sqlalchemy"].engine.dispose()
     _Server(
@@ -69,6 +77,8 @@ def run_server(app: Flask, *, host: str, port: int, workers: int) -> None:
             "max_requests": 5_000,
             "max_requests_jitter": 500,
             "timeout": 120,
+            # A person's next tap finds the connection still open; idle ones hold no thread.
+            "keepalive": 15,
             "accesslog": None,
             "loglevel": "warning",
             "control_socket_disable": True,

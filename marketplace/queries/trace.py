@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from marketplace.catalogue.models import ServiceVersion
@@ -104,10 +104,21 @@ class MoneyLine:
 
 def statements(session: Session, scope: Scope, *, limit: int = 60) -> list[StatementView]:
     """Return the newest statements in reach: one statement of SQL."""
-    query = select(Statement).order_by(Statement.period.desc(), Statement.vendor_name)
+    query = _in_reach(scope).order_by(Statement.period.desc(), Statement.vendor_name)
+    return [_statement(s) for s in session.scalars(query.limit(limit))]
+
+
+def statement(session: Session, scope: Scope, statement_id: str) -> StatementView | None:
+    """Return one statement in reach, ``None`` where there is none: one statement of SQL."""
+    found = session.scalar(_in_reach(scope).where(Statement.id == statement_id))
+    return _statement(found) if found is not None else None
+
+
+def _in_reach(scope: Scope) -> Select[tuple[Statement]]:
+    query = select(Statement)
     if not scope.everything and scope.district_code is not None:
         query = query.where(Statement.district_code == scope.district_code)
-    return [_statement(s) for s in session.scalars(query.limit(limit))]
+    return query
 
 
 def _statement(s: Statement) -> StatementView:

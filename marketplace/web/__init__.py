@@ -5,7 +5,7 @@ from __future__ import annotations
 from apiflask import APIFlask
 from flask_sqlalchemy import SQLAlchemy
 
-from marketplace.web import api, assets, auth, errors, formats, headers, i18n, pages
+from marketplace.web import api, assets, auth, compression, errors, formats, headers, i18n, pages
 
 
 def register(app: APIFlask, db: SQLAlchemy) -> None:
@@ -14,6 +14,7 @@ def register(app: APIFlask, db: SQLAlchemy) -> None:
     i18n.register(app)
     formats.register(app)
     assets.register(app, settings.instance)
+    compression.register(app)
     headers.register(app, settings)
     errors.register(app)
     auth.register(app, db, settings)

@@ -7,14 +7,19 @@ import hashlib
 import os
 import re
 import secrets
-from pathlib import Path
+from functools import cache
+from pathlib import Path, PurePosixPath
 
+import brotli
 from apiflask import APIFlask
 from whitenoise import WhiteNoise
 
 STATIC = Path(__file__).resolve().parents[2] / "static"
 _HASHED = re.compile(r"\.[0-9a-f]{10}\.[a-z0-9]+$")
 _TEXT = {".css", ".js", ".svg", ".json", ".geojson", ".webmanifest"}
+_JOINED = {"css/nuanju.css": ("css/tokens.css", "css/components.css", "css/app.css")}
+"""Files that every page needs before it can paint travel as one: on a phone each further file costs
+a connection of its own."""
 
 
 class NoSuchAsset(LookupError):
@@ -28,11 +33,14 @@ def register(app: APIFlask, instance: Path) -> None:
     that several processes may start at once.
     """
     kept = instance / "static"
-    names = {
-        file.relative_to(STATIC).as_posix(): _copy(file, kept)
+    files = {
+        file.relative_to(STATIC).as_posix(): file.read_bytes()
         for file in sorted(STATIC.rglob("*"))
         if file.is_file() and not file.name.startswith(".")
     }
+    for joined, parts in _JOINED.items():
+        files[joined] = b"\n".join(files[part] for part in parts)
+    names = {name: _keep(name, content, kept) for name, content in files.items()}
     server = WhiteNoise(
         app.wsgi_app,
         max_age=60,
@@ -52,15 +60,27 @@ def register(app: APIFlask, instance: Path) -> None:
     app.jinja_env.globals["asset"] = asset
 
 
-def _copy(file: Path, kept: Path) -> str:
-    content = file.read_bytes()
+def _keep(name: str, content: bytes, kept: Path) -> str:
     digest = hashlib.sha256(content).hexdigest()[:10]
-    relative = file.relative_to(STATIC)
-    hashed = relative.with_name(f"{file.stem}.{digest}{file.suffix}")
+    plain = PurePosixPath(name)
+    hashed = plain.with_name(f"{plain.stem}.{digest}{plain.suffix}")
     _write(kept / hashed, content)
-    if file.suffix in _TEXT:
-        _write(kept / f"{hashed}.gz", gzip.compress(content, mtime=0))
+    if plain.suffix in _TEXT:
+        for ending, squeeze in ((".gz", _gzip), (".br", _brotli)):
+            smaller = kept / f"{hashed}{ending}"
+            if not smaller.exists():
+                _write(smaller, squeeze(content))
     return hashed.as_posix()
+
+
+@cache
+def _gzip(content: bytes) -> bytes:
+    return gzip.compress(content, mtime=0)
+
+
+@cache
+def _brotli(content: bytes) -> bytes:
+    return brotli.compress(content, mode=brotli.MODE_TEXT)
 
 
 def _write(path: Path, content: bytes) -> None:

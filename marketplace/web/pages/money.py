@@ -40,11 +40,11 @@ def statement_page(statement_id: str) -> str:
     reach = scope(current_actor(), Action.SEE_MONEY)
     offset = max(request.args.get("from", 0, type=int), 0)
     lines = traces.statement_lines(session(), reach, statement_id, offset=offset)
-    known = {s.id: s for s in traces.statements(session(), reach, limit=10_000)}
+    known = traces.statement(session(), reach, statement_id)
     return render_template(
         "statement.html",
-        statement=known.get(statement_id),
-        sample=sample_of(session(), statement_id) if statement_id in known else [],
+        statement=known,
+        sample=sample_of(session(), statement_id) if known is not None else [],
         may_check=current_actor().role is Role.BUREAU,
         lines=lines,
         offset=offset,
