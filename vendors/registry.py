@@ -23,21 +23,23 @@ def vendor_facts(
 
     ``load`` and ``open_load`` are the day's work orders by vendor, counted by the orders' side.
     """
-    wanted = select(Vendor)
+    wanted, sold = select(Vendor), select(VendorCategory.vendor_id, VendorCategory.category_code)
+    where = select(VendorDistrict.vendor_id, VendorDistrict.district_code)
+    held = select(VendorLicence)
     if only is not None:
-        wanted = wanted.where(Vendor.id.in_(list(only)))
+        ids = list(only)
+        wanted = wanted.where(Vendor.id.in_(ids))
+        held = held.where(VendorLicence.vendor_id.in_(ids))
+        sold = sold.where(VendorCategory.vendor_id.in_(ids))
+        where = where.where(VendorDistrict.vendor_id.in_(ids))
     categories: dict[str, set[str]] = defaultdict(set)
     districts: dict[str, set[str]] = defaultdict(set)
     licences: dict[str, list[Licence]] = defaultdict(list)
-    for vendor_id, code in session.execute(
-        select(VendorCategory.vendor_id, VendorCategory.category_code)
-    ):
+    for vendor_id, code in session.execute(sold):
         categories[vendor_id].add(code)
-    for vendor_id, code in session.execute(
-        select(VendorDistrict.vendor_id, VendorDistrict.district_code)
-    ):
+    for vendor_id, code in session.execute(where):
         districts[vendor_id].add(code)
-    for x in session.scalars(select(VendorLicence)):
+    for x in session.scalars(held):
         licences[x.vendor_id].append(Licence(x.kind, x.valid_from, x.valid_until))
     opened = sum((open_load or {}).values())
     return {
@@ -72,6 +74,11 @@ def sites(session: Session, *, kind: str | None = None) -> dict[str, Site]:
     if kind is not None:
         statement = statement.where(Site.kind == kind)
     return {s.id: s for s in session.scalars(statement)}
+
+
+def known_sites(session: Session, ids: Collection[str]) -> frozenset[str]:
+    """Return those of the ids that are sites."""
+    return frozenset(session.scalars(select(Site.id).where(Site.id.in_(list(ids)))))
 
 
 def vendor_name(session: Session, vendor_id: str | None) -> str | None:

@@ -155,6 +155,12 @@ def quote_many(session: Session, requests: Sequence[QuoteRequest]) -> list[Quote
     return [quote_from(request, purses[request.elder_id]) for request in requests]
 
 
+def quote_each(session: Session, requests: Sequence[QuoteRequest]) -> list[Quote]:
+    """Return the quotes of alternatives, each as if none of the others were asked for."""
+    purses = _load(session, requests)
+    return [quote_from(r, [p.copy() for p in purses[r.elder_id]]) for r in requests]
+
+
 def quote_from(request: QuoteRequest, purses: list[Purse]) -> Quote:
     """Return who would pay what out of these purses, and use them up. Pure."""
     bought = Bought.of(request.service_version, request.quantity)

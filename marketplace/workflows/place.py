@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from marketplace.catalogue import service as catalogue
+from marketplace.catalogue.models import ServiceVersion
 from marketplace.elders import access, refusals
 from marketplace.elders.access import ElderFacts
 from marketplace.kernel import audit, outbox
@@ -175,11 +177,51 @@ def authority_of(session: Session, actor: Actor, request: OrderRequest) -> str:
     return f"{kind}:{request.reference}"
 
 
+class Register:
+    """What orders of one elder may name and are checked against, read once for all of them."""
+
+    def __init__(
+        self, session: Session, elder_id: str, requests: Sequence[OrderRequest], *, on: date
+    ) -> None:
+        self.session, self.elder_id = session, elder_id
+        vendors = {r.vendor_id for r in requests} - {None}
+        people = {r.caregiver_id for r in requests} - {None}
+        sites = {r.site_id for r in requests} - {None}
+        self.vendors = registry.vendor_facts(session, only=vendors) if vendors else {}
+        self.people = caregivers.facts_of(session, on=on, only=people) if people else {}
+        refused = refusals.refused_by(session, [elder_id]) if people else {}
+        self.refused = refused.get(elder_id, frozenset())
+        self.sites = registry.known_sites(session, sites) if sites else frozenset()
+        self._versions: dict[tuple[str, date], ServiceVersion] = {}
+        self._meals: dict[date, tuple[Meal, ...]] = {}
+
+    def version(self, code: str, on: date) -> ServiceVersion:
+        """Return a service as it is sold on a day; raises ``ServiceNotInForce``."""
+        if (code, on) not in self._versions:
+            self._versions[code, on] = catalogue.version_in_force(self.session, code, on)
+        return self._versions[code, on]
+
+    def meals(self, on: date) -> tuple[Meal, ...]:
+        """Return the elder's meals of a day."""
+        if on not in self._meals:
+            self._meals[on] = tuple(
+                Meal(Window(w.window_start_s, w.window_end_s))
+                for w in orders.elder_day(self.session, self.elder_id, on)
+                if w.time_class == "meal_window"
+            )
+        return self._meals[on]
+
+
 def checked_order(
-    session: Session, request: OrderRequest, elder: ElderFacts, at: datetime
+    session: Session,
+    request: OrderRequest,
+    elder: ElderFacts,
+    at: datetime,
+    register: Register | None = None,
 ) -> dict[str, Any]:
     """Return the columns of a lawful order, or raise the first rule that it breaks."""
-    version = catalogue.version_in_force(session, request.service_code, request.starts_on)
+    register = register or Register(session, elder.id, [request], on=request.starts_on)
+    version = register.version(request.service_code, request.starts_on)
     window = Window(request.window_start_s, request.window_end_s)
     if not 1 <= request.quantity <= rules.MOST_QUANTITY:
         raise BadInput(
@@ -208,13 +250,13 @@ def checked_order(
             service_s=materialise.service_seconds(version, request.quantity),
             window=window,
             level=elder.level,
-            meals=_meals(session, elder.id, request.starts_on),
+            meals=register.meals(request.starts_on),
         )
     )
     work = Work(
         request.service_code[:2], version.skill_code, elder.district_code, request.starts_on
     )
-    _check_supply(session, request, work, version.mode)
+    _check_supply(register, request, work, version.mode)
     return {
         "elder_id": elder.id,
         "service_code": request.service_code,
@@ -240,37 +282,29 @@ def _tomorrow(at: datetime) -> date:
     return local(at).date() + timedelta(days=1)
 
 
-def _meals(session: Session, elder_id: str, on: date) -> tuple[Meal, ...]:
-    return tuple(
-        Meal(Window(w.window_start_s, w.window_end_s))
-        for w in orders.elder_day(session, elder_id, on)
-        if w.time_class == "meal_window"
-    )
-
-
-def _check_supply(session: Session, request: OrderRequest, work: Work, mode: str) -> None:
+def _check_supply(register: Register, request: OrderRequest, work: Work, mode: str) -> None:
     if request.vendor_id is not None:
-        facts = registry.vendor_facts(session, only=[request.vendor_id])
-        if request.vendor_id not in facts:
+        vendor = register.vendors.get(request.vendor_id)
+        if vendor is None:
             raise NotFound(field="vendor_id", kind="vendor", id=request.vendor_id)
-        why = vendor_rules.why_not(facts[request.vendor_id], work)
+        why = vendor_rules.why_not(vendor, work)
         if why is not None:
             raise VendorCannotServe(field="vendor_id", vendor_id=request.vendor_id, why=why)
     if request.caregiver_id is not None:
-        person = caregivers.facts(session, request.caregiver_id, on=work.visit_on)
+        person = register.people.get(request.caregiver_id)
+        if person is None:
+            raise NotFound(field="caregiver_id", kind="caregiver", id=request.caregiver_id)
         why = None if person.status == "active" else "left"
         if request.vendor_id is not None and person.vendor_id != request.vendor_id:
             why = "vendor"
-        elif request.caregiver_id in refusals.refused_by(session, [request.elder_id]).get(
-            request.elder_id, ()
-        ):
+        elif request.caregiver_id in register.refused:
             why = "refused"
         if why is not None:
             raise CaregiverCannotServe(
                 field="caregiver_id", caregiver_id=request.caregiver_id, why=why
             )
     if request.site_id is not None:
-        if request.site_id not in registry.sites(session):
+        if request.site_id not in register.sites:
             raise NotFound(field="site_id", kind="site", id=request.site_id)
     elif mode == "site":
         raise SiteNeeded(field="site_id", value=None, expected="the id of a site")

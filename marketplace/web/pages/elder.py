@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -24,7 +25,7 @@ from marketplace.web.pages.frame import session
 from marketplace.web.words import CATEGORY_ICONS, PayLine, pay_lines
 from marketplace.workflows.place import OrderRequest
 from marketplace.workflows.policy import Action
-from marketplace.workflows.preview import preview_order
+from marketplace.workflows.preview import preview_first
 from marketplace.workflows.reach import home_code
 from marketplace.workflows.see import see_elder
 
@@ -151,28 +152,30 @@ def greeting() -> str:
 def usual_card(elder_id: str) -> UsualCard | None:
     """Return the most usual order with its price for the next free day, if it may be had again."""
     usual = elder_home.usual_orders(session(), elder_id, day=today_here(), limit=1)
-    if not usual:
-        return None
-    return priced(elder_id, usual[0])
+    return next(iter(priced(elder_id, usual)), None)
 
 
-def priced(elder_id: str, usual: UsualOrder, *, reference: str | None = None) -> UsualCard | None:
-    """Return the usual order priced for tomorrow or the day after, ``None`` where rules forbid it."""
-    ports = current_app.extensions["ports"]
-    for ahead in (1, 2):
-        on = today_here() + timedelta(days=ahead)
-        try:
-            preview = preview_order(
-                session(),
-                ports,
-                current_actor(),
-                request=request_of(elder_id, usual, on, reference),
-            )
-        except DomainError:
-            continue
-        lines = pay_lines(preview.shares, {})
-        return UsualCard(usual, on, lines, preview.price_fen, preview.own_fen)
-    return None
+def priced(
+    elder_id: str, usual: Sequence[UsualOrder], *, reference: str | None = None
+) -> list[UsualCard]:
+    """Return the usual orders priced for tomorrow or the day after, without those that rules forbid."""
+    days = [today_here() + timedelta(days=ahead) for ahead in (1, 2)]
+    choices = [[request_of(elder_id, u, on, reference) for on in days] for u in usual]
+    try:
+        previews = preview_first(
+            session(),
+            current_app.extensions["ports"],
+            current_actor(),
+            elder_id=elder_id,
+            choices=choices,
+        )
+    except DomainError:
+        return []
+    return [
+        UsualCard(u, p.on, pay_lines(p.shares, {}), p.price_fen, p.own_fen)
+        for u, p in zip(usual, previews, strict=True)
+        if p is not None
+    ]
 
 
 def request_of(elder_id: str, usual: UsualOrder, on: date, reference: str | None) -> OrderRequest:

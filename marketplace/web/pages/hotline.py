@@ -157,7 +157,7 @@ def _card(elder_id: str, call: str) -> dict[str, object]:
     second = second_of(today, now())
     coming = elder_home.next_visit(lines, today=today, second=second)
     usual = elder_home.usual_orders(session(), elder_id, day=today)
-    offered = [c for u in usual if (c := priced(elder_id, u, reference=call)) is not None]
+    offered = priced(elder_id, usual, reference=call)
     missed = next(
         (
             v
