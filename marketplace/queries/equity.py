@@ -68,13 +68,22 @@ class WaitLine:
     district_code: str
 
 
+def _granted(period: Period) -> ColumnElement[bool]:
+    """Return the condition that an elder holds a grant of a month.
+
+    A list, not a question asked again for each elder: that would read the whole month every time
+    where the database takes the index by month.
+    """
+    held = select(Entitlement.elder_id).where(Entitlement.period == str(period))
+    return Elder.id.in_(held)
+
+
 def never_served(session: Session, scope: Scope, *, period: Period) -> list[NeverServed]:
     """Return by district who holds a grant and was never visited: one statement."""
     visited = exists().where(Visit.elder_id == Elder.id)
-    granted = exists().where(Entitlement.elder_id == Elder.id, Entitlement.period == str(period))
     rows = session.execute(
         select(Elder.district_code, func.count(), func.sum(case((visited, 0), else_=1)))
-        .where(Elder.status == "active", granted, elders_in(scope))
+        .where(Elder.status == "active", _granted(period), elders_in(scope))
         .group_by(Elder.district_code)
         .order_by(Elder.district_code)
     )
@@ -89,7 +98,7 @@ def never_served_elders(
         select(Elder)
         .where(
             Elder.status == "active",
-            exists().where(Entitlement.elder_id == Elder.id, Entitlement.period == str(period)),
+            _granted(period),
             ~exists().where(Visit.elder_id == Elder.id),
             elders_in(scope),
         )

@@ -297,16 +297,23 @@ def _open(browser: Any, address: str, state: Any) -> tuple[float, float, float |
     page = context.new_page()
     page.add_init_script(WATCH)
     page.goto(address, wait_until="load")
-    page.wait_for_function("window.painted !== undefined && window.useful !== undefined")
-    drawn = None
-    if page.locator("#citymap").count():
-        page.wait_for_function("window.drawn !== undefined")
-        drawn = float(page.evaluate("window.drawn"))
+    _told_of(page, "window.useful")
+    drawn = _told_of(page, "window.drawn") if page.locator("#citymap").count() else None
     # A larger part that is painted late would be told within this time.
     page.wait_for_timeout(200)
-    painted, useful = page.evaluate("[window.painted, window.useful]")
+    painted, useful = _told_of(page, "window.painted"), _told_of(page, "window.useful")
     context.close()
-    return float(painted), float(useful), drawn
+    return painted, useful, drawn
+
+
+def _told_of(page: Any, name: str) -> float:
+    """Return a figure as soon as the page has it. The pages' policy forbids waiting by a function."""
+    until = time.monotonic() + 30
+    while (value := page.evaluate(name)) is None:
+        if time.monotonic() > until:
+            sys.exit(f"{page.url} never told {name}")
+        page.wait_for_timeout(20)
+    return float(value)
 
 
 HEAD = f"{'page':<26}{'plain kB':>9}{'wire kB':>9}{'SQL':>5}{'first ms':>10}{'useful ms':>10}{'map ms':>8}"
