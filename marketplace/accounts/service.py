@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import unicodedata
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from flask_security.utils import hash_password
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from marketplace.accounts.models import Account, AccountRole, RoleRow
 from marketplace.kernel.actor import Role
-from marketplace.kernel.errors import BadInput
+from marketplace.kernel.errors import BadInput, NotFound
 from marketplace.kernel.ids import new_id
 
 LEAST_PASSWORD = 10
@@ -47,6 +48,57 @@ def is_taken(session: Session, username: str) -> bool:
     return session.scalar(select(Account.id).where(Account.username == wanted)) is not None
 
 
+@dataclass(frozen=True, slots=True)
+class AccountFacts:
+    """An account as its keeper sees it."""
+
+    id: str
+    username: str
+    role: str
+    active: bool
+
+
+def get(session: Session, username: str) -> AccountFacts:
+    """Return an account by its name for signing in; raises ``NotFound``."""
+    wanted = username.strip().lower()
+    row = session.scalars(select(Account).where(Account.username == wanted)).first()
+    if row is None:
+        raise NotFound(field="username", kind="account", id=wanted)
+    return AccountFacts(row.id, row.username, row.roles[0].name if row.roles else "", row.active)
+
+
+def set_password(session: Session, account_id: str, password: str) -> None:
+    """Give another password; every session and token ends."""
+    if len(password) < LEAST_PASSWORD:
+        raise BadInput(field="password", value="", expected=f">= {LEAST_PASSWORD}")
+    _change(session, account_id, password=_hashed(password))
+
+
+def set_active(session: Session, account_id: str, *, active: bool) -> None:
+    """Close an account or open it; every session and token ends."""
+    _change(session, account_id, active=active)
+
+
+def forget_second_factor(session: Session, account_id: str) -> None:
+    """Forget the second factor; every session and token ends."""
+    _change(
+        session, account_id, tf_primary_method=None, tf_totp_secret=None, mf_recovery_codes=None
+    )
+
+
+def _change(session: Session, account_id: str, **values: object) -> None:
+    session.execute(
+        update(Account)
+        .where(Account.id == account_id)
+        .values(fs_uniquifier=uuid.uuid4().hex, fs_token_uniquifier=uuid.uuid4().hex, **values)
+    )
+
+
+def _hashed(password: str) -> str:
+    # The sign-in page brings passwords into this form before it compares them.
+    return str(hash_password(unicodedata.normalize("NFKD", password)))
+
+
 def create_accounts(
     session: Session, accounts: Iterable[NewAccount], *, password: str
 ) -> dict[str, str]:
@@ -66,7 +118,7 @@ def create_accounts(
     fresh = {name: new_id() for name in wanted if name not in found}
     if fresh:
         # One hash for all: they share the password until each changes it.
-        hashed = hash_password(password)
+        hashed = _hashed(password)
         session.execute(insert(Account), [_row(wanted[n], n, fresh[n], hashed) for n in fresh])
         session.execute(
             insert(AccountRole),

@@ -5,7 +5,19 @@ from __future__ import annotations
 from apiflask import APIFlask
 from flask_sqlalchemy import SQLAlchemy
 
-from marketplace.web import api, assets, auth, compression, errors, formats, headers, i18n, pages
+from marketplace.web import (
+    api,
+    asked,
+    assets,
+    auth,
+    compression,
+    errors,
+    formats,
+    headers,
+    i18n,
+    pages,
+    throttle,
+)
 
 
 def register(app: APIFlask, db: SQLAlchemy) -> None:
@@ -18,8 +30,10 @@ def register(app: APIFlask, db: SQLAlchemy) -> None:
     headers.register(app, settings)
     errors.register(app)
     auth.register(app, db, settings)
+    asked.register(app)
     pages.register(app, db)
     api.register(app)
+    throttle.register(app)
 
     @app.get("/healthz")
     @auth.public

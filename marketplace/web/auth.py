@@ -17,10 +17,10 @@ from apiflask import APIFlask
 from flask import abort, current_app, g, redirect, request, session
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
-from flask_login import current_user
+from flask_login import current_user, user_logged_in
 from flask_security.core import Security
 from flask_security.datastore import SQLAlchemyUserDatastore
-from flask_security.forms import Form, LoginForm, NextFormMixin, PasswordFormMixin
+from flask_security.forms import LoginForm
 from flask_security.utils import get_request_attr, logout_user
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf.csrf import CSRFProtect
@@ -30,6 +30,7 @@ from wtforms import StringField
 from wtforms.validators import DataRequired
 
 from marketplace.accounts.models import STAFF, Account, RoleRow
+from marketplace.accounts.service import LEAST_PASSWORD
 from marketplace.config import Settings
 from marketplace.kernel.actor import Actor, Role
 from marketplace.kernel.errors import NotAllowed
@@ -46,11 +47,13 @@ _LIBRARY_ROUTES: dict[str, frozenset[Role]] = {
     "security.login": frozenset(),
     "security.logout": EVERYONE,
     "security.verify": EVERYONE,
+    "security.change_password": EVERYONE,
     "security.two_factor_setup": frozenset(),
     "security.two_factor_setup_validate": EVERYONE,
     "security.two_factor_token_validation": frozenset(),
-    "security.two_factor_rescue": frozenset(),
-    "security.tf_select": frozenset(),
+    # There is one kind of second factor and no mail: a lost phone is the keeper's of the accounts.
+    "security.two_factor_rescue": EVERYONE,
+    "security.tf_select": EVERYONE,
     "security.static": frozenset(),
     "openapi.spec": frozenset(),
 }
@@ -124,10 +127,6 @@ class SignInForm(LoginForm):
         return super().validate(**kwargs)
 
 
-class VerifyForm(Form, PasswordFormMixin, NextFormMixin):
-    """The library's question for the password again, before the second factor is changed."""
-
-
 def _limits_uri(redis_url: str | None) -> str:
     """Return where attempts are counted; the limiter has a name of its own for a Redis socket."""
     if not redis_url:
@@ -166,6 +165,18 @@ def register(app: APIFlask, db: SQLAlchemy, settings: Settings) -> None:
         SECURITY_DATETIME_FACTORY=lambda: datetime.now(UTC),
         SECURITY_SEND_REGISTER_EMAIL=False,
         SECURITY_RETURN_GENERIC_RESPONSES=True,
+        # Whoever changes the second factor has given the password just now; a token never suffices.
+        SECURITY_FRESHNESS=timedelta(minutes=10),
+        SECURITY_FRESHNESS_GRACE_PERIOD=timedelta(minutes=10),
+        SECURITY_FRESHNESS_ALLOW_AUTH_TOKEN=False,
+        SECURITY_VERIFY_TEMPLATE="verify.html",
+        SECURITY_CHANGEABLE=True,
+        SECURITY_CHANGE_URL="/password",
+        SECURITY_CHANGE_PASSWORD_TEMPLATE="password.html",  # noqa: S106  a page
+        SECURITY_SEND_PASSWORD_CHANGE_EMAIL=False,
+        SECURITY_PASSWORD_LENGTH_MIN=LEAST_PASSWORD,
+        # Tokens come in their header only: an address is kept by logs and histories.
+        SECURITY_TOKEN_AUTHENTICATION_KEY=None,
         SECURITY_TOKEN_MAX_AGE=int(timedelta(hours=12).total_seconds()),
         SECURITY_CSRF_IGNORE_UNAUTH_ENDPOINTS=False,
         WTF_CSRF_CHECK_DEFAULT=False,
@@ -178,25 +189,13 @@ def register(app: APIFlask, db: SQLAlchemy, settings: Settings) -> None:
         RATELIMIT_STORAGE_URI=_limits_uri(settings.redis_url),
     )
     csrf.init_app(app)
-    limiter = Limiter(get_remote_address, app=app, in_memory_fallback_enabled=True)
+    Limiter(get_remote_address, app=app, in_memory_fallback_enabled=True)
     datastore = Accounts(db, Account, RoleRow)
     app.extensions["accounts"] = datastore
     Security(app, datastore, login_form=SignInForm)
-    for endpoint in ("security.login", "security.two_factor_token_validation"):
-        if endpoint in app.view_functions:
-            app.view_functions[endpoint] = limiter.limit(
-                "10 per 5 minutes",
-                key_func=_who_tries,
-                methods=["POST"],
-                deduct_when=lambda response: response.status_code != 302,
-            )(app.view_functions[endpoint])
+    user_logged_in.connect(_begin_session, app)
     app.before_request(_guard)
     app.after_request(_keep_looks)
-
-
-def _who_tries() -> str:
-    name = request.form.get("username", "").strip().lower()[:80]
-    return f"{get_remote_address()}/{name}"
 
 
 def by_token() -> bool:
@@ -255,6 +254,10 @@ def _guard() -> Response | None:
             csrf.protect()
     if roles and current_actor().role not in roles:
         raise NotAllowed(needed=sorted(roles))
+    settings: Settings = current_app.extensions["settings"]
+    if settings.demo and request.endpoint == "security.change_password":
+        # A demonstration's passwords stand on its first page: one visitor must not lock out the next.
+        raise NotAllowed
     return None
 
 
@@ -277,6 +280,12 @@ def _ask_to_sign_in() -> Response:
         response.headers["HX-Redirect"] = where
         return response
     return redirect(where)  # type: ignore[return-value]
+
+
+def _begin_session(_app: APIFlask, **_user: Any) -> None:
+    """Let the clocks of a session begin with its sign-in, not with who was here before."""
+    session.pop("began", None)
+    session.pop("seen", None)
 
 
 def _end_stale_session() -> None:

@@ -10,11 +10,11 @@ from apiflask import APIFlask
 from flask import Response, current_app, g, jsonify, make_response, render_template, request
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from marketplace.kernel.db import is_away
-from marketplace.kernel.errors import DomainError
+from marketplace.kernel.errors import BadInput, DomainError
 from marketplace.kernel.log import get_logger
 from marketplace.web.words import error_sentence
 
@@ -87,6 +87,7 @@ def answer(problem: Problem) -> Response:
 def register(app: APIFlask) -> None:
     """Add the handlers for rules' refusals, HTTP errors and faults of ours."""
     app.register_error_handler(DomainError, _refused)
+    app.register_error_handler(DataError, _unkept)
     app.register_error_handler(CSRFError, _forged)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(SQLAlchemyError, _database)
@@ -97,6 +98,13 @@ def register(app: APIFlask) -> None:
 
 def _refused(error: DomainError) -> Response:
     return answer(problem_of(error))
+
+
+def _unkept(error: DataError) -> Response:
+    """Answer what the database could not keep: a text too long, a number too large. Nothing was kept."""
+    current_app.extensions["sqlalchemy"].session.rollback()
+    _log.warning("value_refused", endpoint=request.endpoint, why=type(error.orig).__name__)
+    return answer(problem_of(BadInput()))
 
 
 def _forged(error: CSRFError) -> Response:
@@ -138,10 +146,11 @@ def _http(error: HTTPException) -> Response:
 def _api_error(error: Any) -> Response:
     """Give APIFlask's own errors (a body that does not fit its schema) the one shape."""
     facts = dict(error.detail) if isinstance(error.detail, dict) else None
+    is_input = error.status_code in {400, 422}
     problem = Problem(
         status=error.status_code,
-        code="bad_input" if error.status_code in {400, 422} else f"http_{error.status_code}",
-        detail=str(error.message),
+        code="bad_input" if is_input else f"http_{error.status_code}",
+        detail=error_sentence(BadInput()) if is_input else str(error.message),
         field=_first_field(facts),
         facts=facts or None,
     )

@@ -450,6 +450,7 @@ UNITS: dict[str, Any] = {
 
 PAYERS: dict[str, tuple[str, Any]] = {
     "OWN": ("own", _l("You pay")),
+    "government": ("gov", _l("The government pays")),
     "LV": ("local", _l("Care voucher")),
     "MEAL": ("local", _l("Meal subsidy")),
     "NV": ("nation", _l("National voucher")),
@@ -718,6 +719,9 @@ ERRORS: dict[str, Any] = {
     "preview_outdated": _l("Facts changed since the preview. Look at it again."),
     "register_changed": _l("Somebody wrote the same register meanwhile. Load the file again."),
     "sign_in_refused": _l("Name, password or code does not fit."),
+    "second_factor_missing": _l(
+        "This account needs a code from an app. Sign in once in a browser and set it up there."
+    ),
     "version_is_published": _l("A published version does not change; give the change a new date."),
     "photo_forbidden": _l("Nobody is photographed while being washed or cared for."),
     "correction_waits": _l("A correction of this visit waits for its decision already."),

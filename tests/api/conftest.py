@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 
 from marketplace.accounts.service import NewAccount, create_accounts
 from marketplace.app import db
+from marketplace.config import Settings
 from marketplace.elders.models import FamilyLink
 from marketplace.kernel.actor import Actor, Role
 from marketplace.kernel.clock import Period
@@ -51,6 +52,12 @@ ACCOUNTS = (
     NewAccount(username="second", display_name="民政", role=Role.BUREAU, district_code=DISTRICT),
     NewAccount(username="auditor", display_name="审计", role=Role.AUDITOR),
 )
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """Programs of staff bring a code; tests of that say so, the others go without."""
+    return settings.model_copy(update={"second_factor": False})
 
 
 @dataclass

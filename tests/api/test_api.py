@@ -1,10 +1,16 @@
 """The API: one order's life over HTTP, keys, refusals, what each role sees, every route and role."""
 
 import pytest
+from passlib.totp import TOTP
 
+from marketplace.accounts.models import Account
+from marketplace.accounts.service import NewAccount, create_accounts
+from marketplace.app import db
 from marketplace.kernel.actor import Role
+from marketplace.kernel.db import transaction
 from marketplace.web.auth import access_of
 from tests.api.conftest import ACCOUNTS, PASSWORD
+from tests.web.conftest import Browser
 
 TUESDAY = "2026-11-24"
 ORDER = {
@@ -153,6 +159,18 @@ def test_the_family_sees_visits_and_no_money_without_the_power(people):
     assert answer.get_json()["facts"]["needs_power"] == "see_money"
 
 
+def test_a_relative_who_may_not_see_the_money_learns_no_programme(people, clock):
+    shown = ok(people["family"].post("/orders/preview", ORDER))
+    assert {s["programme_code"] for s in shown["shares"]} <= {"government", "OWN"}
+    assert sum(s["fen"] for s in shown["shares"]) == shown["price_fen"]
+    assert shown["left_after"] == {}
+    assert ok(people["elder"].post("/orders/preview", ORDER))["left_after"]
+    made = ok(people["family"].post("/orders", {**ORDER, "vendor_id": "V1"}), 201)
+    [work] = made["work_orders"]
+    assert {s["programme_code"] for s in work["shares"]} <= {"government", "OWN"}
+    assert sum(s["fen"] for s in work["shares"]) == work["price_fen"]
+
+
 def test_pages_follow_one_another_without_gap_or_repeat(people):
     for start in (28_800, 30_600, 32_400, 34_200, 36_000):
         placed(people, window_start_s=start, window_end_s=start + 1_800)
@@ -191,6 +209,29 @@ def test_nobody_guesses_a_homes_code_by_trying(people, clock):
     assert set(said[30:]) == {429}
 
 
+def test_nobody_guesses_a_homes_code_with_a_phone_full_of_tries(app, people, clock):
+    work_order_id = assigned(people)
+    clock.advance(hours=24, minutes=30)
+    browser = Browser(app.test_client())
+    browser.sign_in("caregiver", PASSWORD)
+    items = [
+        {
+            "id": f"guess-{n:06d}",
+            "kind": "check_in",
+            "work_order_id": work_order_id,
+            "visit_id": f"visit-{n:06d}",
+            "method": "home_code",
+            "code": f"{n:06d}",
+        }
+        for n in range(60)
+    ]
+    headers = {"X-CSRFToken": browser.token("/no-such-page"), "Accept": "application/json"}
+    first = browser.client.post("/next/send", json={"items": items}, headers=headers)
+    assert [r["code"] for r in first.get_json()["results"]] == ["code_wrong"] * 30
+    second = browser.client.post("/next/send", json={"items": items[30:]}, headers=headers)
+    assert second.status_code == 429
+
+
 def test_the_days_problem_reads_as_the_contract(people):
     from dispatch.io import problem_from_json
 
@@ -206,6 +247,46 @@ def test_a_wrong_password_says_no_more_than_an_unknown_name(people):
     unknown = stranger.post("/tokens", {"username": "nobody", "password": PASSWORD})
     assert wrong.status_code == unknown.status_code == 403
     assert wrong.get_json() == unknown.get_json()
+
+
+def test_a_program_of_staff_brings_the_second_factor_or_is_sent_to_set_it_up(app, people):
+    app.extensions["settings"].second_factor = True
+    stranger = people["stranger"]
+    body = {"username": "bureau", "password": PASSWORD}
+    refused = stranger.post("/tokens", body)
+    assert refused.status_code == 403
+    assert refused.get_json()["code"] == "second_factor_missing"
+    totp = TOTP.new(digits=6)
+    with app.app_context():
+        bureau = db.session.query(Account).filter_by(username="bureau").one()
+        bureau.tf_primary_method, bureau.tf_totp_secret = "authenticator", totp.to_json()
+        db.session.commit()
+    assert stranger.post("/tokens", body).get_json()["field"] == "code"
+    code = totp.generate().token
+    assert stranger.post("/tokens", {**body, "code": code}).status_code == 201
+
+
+def test_passwords_are_tried_against_one_account_ten_times_by_one_address(people):
+    stranger = people["stranger"]
+    body = {"username": "elder", "password": "wrong-password"}
+    assert {stranger.post("/tokens", body).status_code for _ in range(10)} == {403}
+    assert stranger.post("/tokens", {**body, "password": PASSWORD}).status_code == 429
+
+
+def test_a_password_is_the_same_however_its_letters_were_typed(app, people):
+    with app.app_context(), transaction(db.session):
+        new = NewAccount(username="wide", display_name="李", role=Role.HOTLINE)
+        create_accounts(db.session, [new], password="ｗａｒｍ－ｈｏｍｅ－１９４６")
+    browser = Browser(app.test_client())
+    for typed in ("ｗａｒｍ－ｈｏｍｅ－１９４６", "warm-home-1946"):
+        body = {"username": "wide", "password": typed}
+        assert people["stranger"].post("/tokens", body).status_code == 201
+        assert browser.sign_in("wide", typed).status_code == 302
+
+
+def test_a_token_in_an_address_opens_nothing(app, people):
+    query = {"auth_token": people["elder"].token}
+    assert app.test_client().get("/api/v1/me", query_string=query).status_code == 401
 
 
 def api_routes(app):

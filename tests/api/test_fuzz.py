@@ -26,7 +26,13 @@ def fuzzed(sqlite_databases: Databases, tmp_path_factory):
     url = sqlite_databases.copy(sqlite_databases.beginning(None))
     folder = tmp_path_factory.mktemp("fuzz")
     app = create_app(
-        Settings(database_url=url, instance=folder, log_level="CRITICAL", **SECRETS),
+        Settings(
+            database_url=url,
+            instance=folder,
+            log_level="CRITICAL",
+            second_factor=False,
+            **SECRETS,
+        ),
         clock=FrozenClock(MONDAY_MORNING),
     )
     app.config["RATELIMIT_ENABLED"] = False

@@ -66,6 +66,16 @@ def test_the_elder_is_told_who_looked_and_why(told):
     assert told["hotline"].post("/elders/E1/id-number", {"reason": "x y"}).status_code == 403
 
 
+def test_a_list_with_addresses_is_a_look_into_each_file(told):
+    placed(told)
+    [line] = ok(told["hotline"].get("/work-orders"))["items"]
+    assert line["elder"]["address"]
+    [masked] = ok(told["auditor"].get("/work-orders"))["items"]
+    assert masked["elder"]["address"] is None
+    looks = ok(told["elder"].get("/elders/E1/looks"))["items"]
+    assert [(x["role"], x["what"]) for x in looks] == [("hotline", "visit")]
+
+
 def test_a_refused_look_is_not_kept(told):
     assert told["vendor"].get("/elders/E1/as-of", on="2026-11-23").status_code == 403
     assert ok(told["elder"].get("/elders/E1/looks"))["items"] == []

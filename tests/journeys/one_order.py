@@ -123,7 +123,9 @@ def served(url: str, folder: Path, clock: FrozenClock) -> Iterator[tuple[Api, An
     engine = create_engine(url)
     Base.metadata.create_all(engine)
     engine.dispose()
-    settings = Settings(database_url=url, instance=folder, log_level="WARNING", **SECRETS)
+    settings = Settings(
+        database_url=url, instance=folder, log_level="WARNING", second_factor=False, **SECRETS
+    )
     app = create_app(settings, clock=clock)
     populate(app)
     logging.getLogger("werkzeug").setLevel(logging.ERROR)

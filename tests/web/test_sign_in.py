@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
+from flask import request
 from passlib.totp import TOTP
 
+from marketplace.accounts.demo import DEMO_ROLES
+from marketplace.accounts.models import Account
+from marketplace.app import create_app, db
 from marketplace.config import Settings
 from tests.web.conftest import Browser
 
@@ -47,6 +51,86 @@ def test_signing_in_is_slowed_after_failures(browser):
     assert statuses[10] == 429
     assert browser.sign_in("elder").status_code == 429
     assert browser.sign_in("family").status_code == 302
+
+
+class Guesser:
+    """Somebody who tries passwords, from where they like."""
+
+    def __init__(self, browser: Browser) -> None:
+        self.client, self.token = browser.client, browser.token()
+
+    def tries(
+        self,
+        name: str,
+        *,
+        address: str = "10.1.1.1",
+        password: str = "wrong",
+        forwarded: str | None = None,
+    ) -> int:
+        form = {"csrf_token": self.token, "username": name, "password": password}
+        more = {"X-Forwarded-For": forwarded} if forwarded else {}
+        where = {"REMOTE_ADDR": address}
+        answer = self.client.post("/sign-in", data=form, environ_base=where, headers=more)
+        return answer.status_code
+
+
+@pytest.fixture
+def guesser(browser, monkeypatch) -> Guesser:
+    """Wrong passwords are found wrong without the slow hash."""
+    right = Account.verify_and_update_password
+    monkeypatch.setattr(
+        Account,
+        "verify_and_update_password",
+        lambda self, password: password != "wrong" and right(self, password),
+    )
+    return Guesser(browser)
+
+
+def test_one_address_does_not_try_one_password_on_every_name(guesser):
+    names = [r.value for r in DEMO_ROLES]
+    said = [guesser.tries(name) for name in names for _ in range(10)]
+    said += [guesser.tries("nobody") for _ in range(100 - len(said))]
+    assert set(said) == {200}
+    assert guesser.tries("somebody-else") == 429
+    assert guesser.tries("somebody-else", address="10.1.1.2") == 200
+
+
+def test_an_address_that_the_caller_writes_is_not_believed(guesser):
+    for n in range(10):
+        guesser.tries("elder", forwarded=f"192.0.2.{n}")
+    assert guesser.tries("elder", forwarded="192.0.2.99") == 429
+
+
+def test_behind_our_proxy_each_caller_has_an_address(settings, clock, database_url):
+    app = create_app(settings.model_copy(update={"proxies": 1}), clock=clock)
+    with app.test_client() as client:
+        client.get("/healthz", headers={"X-Forwarded-For": "203.0.113.9, 198.51.100.7"})
+        assert request.remote_addr == "198.51.100.7"
+    with app.app_context():
+        db.engine.dispose()
+
+
+def test_one_account_is_not_tried_from_everywhere_without_end(guesser):
+    said = [guesser.tries("elder", address=f"10.0.{n // 8}.7") for n in range(200)]
+    assert set(said) == {200}
+    assert guesser.tries("elder", address="10.9.9.9", password="nuanju-demo") == 429
+    assert guesser.tries("family", address="10.9.9.9", password="nuanju-demo") == 302
+
+
+def test_one_address_alone_shuts_no_account(guesser):
+    said = [guesser.tries("elder") for _ in range(230)]
+    assert said.count(200) == 10
+    assert guesser.tries("elder", address="10.9.9.9", password="nuanju-demo") == 302
+
+
+def test_who_signs_in_after_a_long_pause_is_not_signed_out_at_once(browser, monkeypatch):
+    browser.sign_in("bureau")
+    assert is_signed_in(browser)
+    browser.post("/sign-out", {}, page="/no-such-page")
+    later = __import__("time").time() + 45 * 60
+    monkeypatch.setattr("marketplace.web.auth.time.time", lambda: later)
+    browser.sign_in("bureau")
+    assert is_signed_in(browser)
 
 
 def test_signing_out_everywhere_ends_the_other_device_too(app, browser):
@@ -131,6 +215,12 @@ class TestSecondFactor:
         assert wrong.status_code != 302 or "tf" in wrong.headers["Location"]
         browser.post("/tf-validate", {"code": totp.generate().token}, page="/no-such-page")
         assert is_signed_in(browser)
+        with browser.client.session_transaction() as session:
+            session["fs_paa"] -= 11 * 60
+            session.pop("fs_gexp", None)
+        asked = browser.post("/tf-setup", {"setup": "authenticator"}, page="/no-such-page")
+        assert "/verify" in asked.headers["Location"]
+        assert "请再输一次密码" in browser.get(asked.headers["Location"]).text
         other = Browser(app.test_client())
         answer = other.sign_in("bureau")
         assert answer.headers["Location"].startswith("/tf-validate")

@@ -9,8 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 from apiflask import APIFlask
-from flask import Response
-from flask_limiter import Limiter
 
 from marketplace.web.api import (
     days,
@@ -27,7 +25,6 @@ from marketplace.web.api import (
     visits,
 )
 from marketplace.web.api.frame import KEY_HEADER
-from marketplace.web.auth import current_actor
 
 PREFIX = "/api/v1/"
 PROBLEM = {
@@ -73,19 +70,6 @@ def register(app: APIFlask) -> None:
         purses,
     ):
         app.register_blueprint(module.bp)
-    limiter: Limiter = next(iter(app.extensions["limiter"]))
-    endpoint = "api_tokens.create_token"
-    app.view_functions[endpoint] = limiter.limit("60 per 5 minutes")(app.view_functions[endpoint])
-    # Six digits are guessed in a million tries: thirty wrong ones in five minutes are enough.
-    for endpoint in (
-        "api_visits.check_in",
-        "api_visits.check_out",
-        "api_visits.confirm_visit",
-        "api_redeem.read_at_site",
-    ):
-        app.view_functions[endpoint] = limiter.limit(
-            "30 per 5 minutes", key_func=_who, deduct_when=_was_wrong
-        )(app.view_functions[endpoint])
     app.security_schemes = {
         "token": {"type": "apiKey", "in": "header", "name": "Authentication-Token"}
     }
@@ -93,14 +77,6 @@ def register(app: APIFlask) -> None:
     @app.spec_processor
     def _finish(spec: dict[str, Any]) -> dict[str, Any]:
         return finished(spec)
-
-
-def _who() -> str:
-    return current_actor().user_id
-
-
-def _was_wrong(response: Response) -> bool:
-    return response.status_code == 422
 
 
 def finished(spec: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any
 
 from apiflask import APIBlueprint
@@ -15,12 +16,19 @@ from marketplace.kernel.errors import DomainError
 from marketplace.web.api.answers import Me, Token
 from marketplace.web.api.bodies import SignIn
 from marketplace.web.auth import EVERYONE, allow, current_actor, public, without_csrf
+from marketplace.web.throttle import count_wrong_code
 
 bp = APIBlueprint("api_tokens", __name__, url_prefix="/api/v1", tag="Accounts")
 
 
 class SignInRefused(DomainError):
     """Name, password or code is wrong; which of them is not said."""
+
+    kind = "forbidden"
+
+
+class SecondFactorMissing(DomainError):
+    """Staff sign in with a code, and this account has none yet: a browser sets it up."""
 
     kind = "forbidden"
 
@@ -33,14 +41,20 @@ class SignInRefused(DomainError):
 def create_token(json_data: SignIn) -> dict[str, Any]:
     """Sign in: a token for the header ``Authentication-Token``, valid for twelve hours."""
     datastore = current_app.extensions["accounts"]
+    # As the sign-in page does: one form for a password, however it was typed.
+    password = unicodedata.normalize("NFKD", json_data.password)
     account: Account | None = datastore.find_user(username=json_data.username.strip().lower())
     if account is None:
         # Take as long as for a wrong password, so that names cannot be tried out.
-        hash_password(json_data.password)
+        hash_password(password)
         raise SignInRefused
-    if not account.active or not account.verify_and_update_password(json_data.password):
+    # The hash first: a closed account must not answer faster than a wrong password.
+    if not account.verify_and_update_password(password) or not account.active:
         raise SignInRefused
+    if account.check_tf_required_setup() and not account.tf_primary_method:
+        raise SecondFactorMissing(field="code")
     if account.tf_primary_method and not _code_fits(account, json_data.code):
+        count_wrong_code()
         raise SignInRefused(field="code")
     db: Session = current_app.extensions["sqlalchemy"].session
     token = account.get_auth_token()

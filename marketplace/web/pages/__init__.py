@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from apiflask import APIFlask
-from flask_limiter import Limiter
 from flask_sqlalchemy import SQLAlchemy
 
 from marketplace.web.pages import (
@@ -56,9 +55,3 @@ def register(app: APIFlask, db: SQLAlchemy) -> None:
     live.register(app)
     for desk in _DESKS:
         app.register_blueprint(desk.bp)
-    # Eight letters of 31 are nearly a million million codes; ten wrong ones in five minutes are enough.
-    limiter: Limiter = next(iter(app.extensions["limiter"]))
-    for endpoint in ("family.link", "family.join"):
-        app.view_functions[endpoint] = limiter.limit(
-            "10 per 5 minutes", deduct_when=lambda response: response.status_code != 302
-        )(app.view_functions[endpoint])

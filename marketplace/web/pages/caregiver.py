@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
-from typing import Any, Literal
+from datetime import timedelta
+from typing import Annotated, Any, Literal
 
 from apiflask import APIBlueprint
 from flask import current_app, flash, jsonify, redirect, render_template, request, url_for
 from flask.wrappers import Response
 from flask_babel import gettext as _
 from flask_wtf.csrf import generate_csrf
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from marketplace.kernel.actor import Role
 from marketplace.kernel.clock import Period, instant_of
 from marketplace.kernel.errors import BadInput, DomainError
 from marketplace.kernel.ids import new_id
 from marketplace.queries import caregiver_day, caregiver_hours
+from marketplace.visits.rules import CodeWrong
+from marketplace.web.api.types import Code, Id, Moment, Note
+from marketplace.web.asked import day_of, second_of
 from marketplace.web.assets import STATIC
 from marketplace.web.auth import allow, current_actor, public
 from marketplace.web.errors import problem_of
 from marketplace.web.formats import now, today_here
 from marketplace.web.pages.frame import say_refusal, session
+from marketplace.web.throttle import MOST_WRONG_CODES, count_wrong_code, wrong_codes
 from marketplace.web.words import CATEGORY_ICONS, TASKS, WITHDRAW_WORDS, rule_word
 from marketplace.workflows.mistake import ASK_WITHIN, MistakeRequest, report_mistake
 from marketplace.workflows.no_access import NoAccessRequest, report_no_access
@@ -38,19 +42,19 @@ class Sent(BaseModel):
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
-    id: str = Field(min_length=8, max_length=40)
+    id: Annotated[Id, Field(min_length=8)]
     kind: Literal["check_in", "check_out", "no_access", "photo"]
-    work_order_id: str = Field(max_length=40)
-    visit_id: str = Field(min_length=8, max_length=40)
+    work_order_id: Id
+    visit_id: Annotated[Id, Field(min_length=8)]
     method: Literal["home_code", "gps", "gps_photo"]
-    code: str | None = Field(default=None, max_length=80)
+    code: Code | None = None
     lat: float | None = Field(default=None, ge=-90, le=90)
     lng: float | None = Field(default=None, ge=-180, le=180)
     accuracy_m: int | None = Field(default=None, ge=0, le=100_000)
-    at_device: AwareDatetime | None = None
-    device_id: str | None = Field(default=None, max_length=40)
+    at_device: Moment | None = None
+    device_id: Id | None = None
     offline: bool = False
-    note: str = Field(default="", max_length=200)
+    note: Note = ""
     phash: str | None = Field(default=None, pattern="^[0-9a-f]{16}$")
     photo: str | None = Field(default=None, max_length=420_000)
 
@@ -140,11 +144,10 @@ def hours_page() -> str:
 def mistake() -> Response:
     """Say what a visit's times really were; the first record stays beside it."""
     form = request.form
-    try:
-        on = date.fromisoformat(form.get("on", ""))
-        begins, ends = (_second(form.get(name, "")) for name in ("says_in", "says_out"))
-    except ValueError as exc:
-        raise BadInput(field="says_in", value=form.get("says_in"), expected="9:30") from exc
+    on = day_of(form.get("on", ""), field="on")
+    begins, ends = (
+        second_of(form.get(name, ""), field=name) % 86_400 for name in ("says_in", "says_out")
+    )
     overnight = ends <= begins
     wanted = MistakeRequest(
         correction_id=form.get("id", ""),
@@ -165,14 +168,6 @@ def mistake() -> Response:
     return redirect(url_for("caregiver.hours_page"))  # type: ignore[return-value]
 
 
-def _second(text: str) -> int:
-    """Return seconds from midnight of ``9:30``; raises ``ValueError``."""
-    hour, _colon, minute = text.partition(":")
-    if not (0 <= int(hour) <= 23 and 0 <= int(minute) <= 59):
-        raise ValueError(text)
-    return int(hour) * 3600 + int(minute) * 60
-
-
 @bp.get("/photos/<evidence_id>")
 @allow(Role.ELDER, Role.FAMILY, Role.VENDOR, Role.STREET, Role.BUREAU, Role.AUDITOR)
 def photo(evidence_id: str) -> Response:
@@ -191,7 +186,12 @@ def send() -> Response:
         sending = Sending.model_validate(request.get_json())
     except ValidationError as exc:
         raise BadInput(field="items", value=None, expected=str(exc.errors()[0]["msg"])) from exc
-    answers = [_answer(item) for item in sending.items]
+    answers = []
+    for item in sending.items:
+        # What is not answered stays on the phone and is sent again.
+        if wrong_codes() >= MOST_WRONG_CODES:
+            break
+        answers.append(_answer(item))
     return jsonify(results=answers, csrf_token=generate_csrf())
 
 
@@ -256,7 +256,11 @@ def _take(item: Sent) -> None:
         asked = NoAccessRequest(
             work_order_id=item.work_order_id, visit_id=item.visit_id, shown=shown
         )
-    step(session(), ports, current_actor(), key=f"phone/{item.id}", request=asked)
+    try:
+        step(session(), ports, current_actor(), key=f"phone/{item.id}", request=asked)
+    except CodeWrong:
+        count_wrong_code()
+        raise
 
 
 @bp.get("/sw.js")
