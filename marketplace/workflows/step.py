@@ -15,10 +15,12 @@ from sqlalchemy.orm import Session
 from marketplace.kernel.actor import Actor
 from marketplace.kernel.commands import CommandKey, content_sha256, once
 from marketplace.kernel.db import transaction
-from marketplace.kernel.errors import KeyReused
+from marketplace.kernel.errors import BadInput, KeyReused
 from marketplace.kernel.ports import Ports
 
 A = TypeVar("A")
+MOST_KEY = 255
+"""Characters of the longest command key."""
 
 
 @cache
@@ -41,7 +43,10 @@ def run_step(
 
     ``request`` is the frozen dataclass of what was asked, ``run`` gets the present instant. The
     policy is asked inside ``run``, under the same transaction as the facts it decides on.
+    Raises ``BadInput`` for a key that cannot be kept: without one a repeat would do it twice.
     """
+    if not 1 <= len(key) <= MOST_KEY:
+        raise BadInput(field="key", value=key[:40], expected=f"1 to {MOST_KEY} characters")
     with transaction(session):
         at = ports.clock.now()
         stored = once(

@@ -17,6 +17,7 @@ from marketplace.kernel.errors import BadInput, DomainError, NotAllowed
 from marketplace.kernel.ids import new_id
 from marketplace.queries import elder_home
 from marketplace.queries.bill import bill
+from marketplace.web.asked import period_of
 from marketplace.web.auth import allow, current_actor, public
 from marketplace.web.formats import today_here, when
 from marketplace.web.pages.frame import session
@@ -53,10 +54,7 @@ def bill_page() -> str:
         raise NotAllowed(action=Action.SEE_MONEY.value, needs_power="see_money")
     this = Period.of(today_here())
     text = request.args.get("month", "")
-    try:
-        period = Period.parse(text) if text else this.previous()
-    except ValueError as exc:
-        raise BadInput(field="month", value=text, expected="2026-10") from exc
+    period = period_of(text, field="month") if text else this.previous()
     months = [this]
     while len(months) <= MONTHS_BACK:
         months.append(months[-1].previous())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -21,6 +22,8 @@ from marketplace.queries import elder_home, follow_ups, hotline
 from marketplace.queries.elder_home import VisitLine
 from marketplace.queries.hotline import Found
 from marketplace.web import spoken
+from marketplace.web.asked import day_of
+from marketplace.web.asked import second_of as asked_second
 from marketplace.web.auth import allow, current_actor
 from marketplace.web.formats import clock_of, now, today_here, when, when_s, yuan
 from marketplace.web.map_shapes import district_names
@@ -171,7 +174,7 @@ def _card(elder_id: str, call: str) -> dict[str, object]:
     )
     return {
         "elder": elder_home.elder(session(), elder_id),
-        "age": today.year - elder_home.elder(session(), elder_id).born_on.year,
+        "age": _age(elder_home.elder(session(), elder_id).born_on, today),
         "phone": dial(hotline.phone_of(session(), elder_id)),
         "contacts": hotline.people(session(), elder_id),
         "helpers": hotline.helpers(session(), coming.id, now=now()) if coming else [],
@@ -185,6 +188,12 @@ def _card(elder_id: str, call: str) -> dict[str, object]:
         "is_free": coming is None or _starts(coming) - now() >= FREE_CANCEL,
         "complain": [v for v in lines if v.state in MAY_COMPLAIN][-3:][::-1],
     }
+
+
+def _age(born_on: date, today: date) -> int:
+    """Return full years: one less before this year's birthday."""
+    before = (today.month, today.day) < (born_on.month, born_on.day)
+    return today.year - born_on.year - before
 
 
 def _starts(visit: VisitLine) -> datetime:
@@ -248,7 +257,7 @@ def take_on() -> Response | str:
         phone=new.phone,
         name=new.name,
         address=new.address,
-        born_year=int(new.born_year) if new.born_year.isdecimal() else 0,
+        born_year=int(new.born_year) if re.fullmatch(r"\d{4}", new.born_year) else 0,
         consent=call if new.agreed else "",
     )
     try:
@@ -385,7 +394,7 @@ def _visit() -> str:
 def _repair() -> str:
     caregiver_id, _at, start = request.form.get("who", "").partition("@")
     wanted = RepairRequest(
-        _visit(), caregiver_id or None, int(start) if start.isdecimal() else None
+        _visit(), caregiver_id or None, asked_second(start, field="who") if start else None
     )
     done: Repaired = _run(repair, wanted)
     if done.starts_at is not None:
@@ -442,7 +451,4 @@ def _step(call: str, step: Callable[[], str]) -> Response:
 
 
 def _date(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as exc:
-        raise BadInput(field="on", value=text, expected="2026-11-24") from exc
+    return day_of(text, field="on")

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 from marketplace.kernel.actor import Role
 from marketplace.queries import trace as traces
 from marketplace.queries.work_page import work_page
+from marketplace.web import asked
 from marketplace.web.auth import allow, current_actor
 from marketplace.web.map_shapes import district_names
 from marketplace.web.pages.frame import say_refusal, session
@@ -38,7 +39,7 @@ def money_page() -> str:
 def statement_page(statement_id: str) -> str:
     """Show a statement's lines, each a way to its visit."""
     reach = scope(current_actor(), Action.SEE_MONEY)
-    offset = max(request.args.get("from", 0, type=int), 0)
+    offset = asked.offset()
     lines = traces.statement_lines(session(), reach, statement_id, offset=offset)
     known = traces.statement(session(), reach, statement_id)
     return render_template(

@@ -12,6 +12,7 @@ from marketplace.kernel.clock import Period
 from marketplace.kernel.errors import DomainError
 from marketplace.kernel.ids import new_id
 from marketplace.queries import catalogue, vendor_money
+from marketplace.web import asked
 from marketplace.web.auth import allow, current_actor
 from marketplace.web.formats import today_here
 from marketplace.web.map_shapes import district_names
@@ -109,7 +110,7 @@ def answer() -> Response:
 def fair_page() -> str:
     """Show expected against received, and each order of a day that went elsewhere, with its reason."""
     reason = request.args.get("reason") or None
-    offset = max(request.args.get("from", 0, type=int), 0)
+    offset = asked.offset()
     found = fair_share(session(), current_actor(), day=asked_day(), reason=reason)
     shown = found.passed[offset : offset + _PAGE]
     return render_template(

@@ -15,6 +15,8 @@ from marketplace.kernel.clock import instant_of
 from marketplace.kernel.errors import BadInput, DomainError
 from marketplace.kernel.ids import new_id
 from marketplace.queries import roster_week
+from marketplace.web.asked import day_of, second_of
+from marketplace.web.asked import offset as asked_offset
 from marketplace.web.auth import allow, current_actor
 from marketplace.web.formats import now, today_here
 from marketplace.web.pages.board import read_seats
@@ -46,17 +48,14 @@ def _monday() -> date:
 
 def _date(text: str) -> date | None:
     try:
-        return date.fromisoformat(text)
-    except ValueError:
+        return day_of(text, field="day")
+    except BadInput:
         return None
 
 
 def _seconds(text: str, field: str) -> int:
     """Return seconds of the day of ``07:30``; midnight as an end is ``24:00``."""
-    hours, _colon, minutes = text.partition(":")
-    if not (hours.isdecimal() and minutes.isdecimal()):
-        raise BadInput(field=field, value=text, expected="07:30")
-    return int(hours) * 3600 + int(minutes) * 60
+    return second_of(text, field=field)
 
 
 @bp.get("/vendor/people")
@@ -64,7 +63,7 @@ def _seconds(text: str, field: str) -> int:
 def people_page() -> str:
     """Show the week of up to fifteen people, with the colour of their papers."""
     monday = _monday()
-    offset = max(request.args.get("from", 0, type=int), 0)
+    offset = asked_offset()
     people, count = roster_week.week(session(), _vendor(), monday=monday, offset=offset)
     return render_template(
         "vendor_people.html",
@@ -100,7 +99,8 @@ def person_page(caregiver_id: str) -> str:
 @allow(Role.VENDOR)
 def save_week(caregiver_id: str) -> Response:
     """Write the shifts of the week's days that are still to come."""
-    monday = _date(request.form.get("week", "")) or roster_week.monday_of(today_here())
+    # A form that names no week is refused: empty fields would empty a week that nobody looked at.
+    monday = day_of(request.form.get("week", ""), field="week")
     back = url_for(".person_page", caregiver_id=caregiver_id, week=monday.isoformat())
     with say_refusal(_said):
         done = write_week(
@@ -176,7 +176,7 @@ def save_leave(caregiver_id: str) -> Response:
 @allow(Role.VENDOR)
 def absent() -> Response:
     """Write that somebody cannot come today, and hand the visits over as the board showed."""
-    on = _date(request.form.get("day", "")) or today_here()
+    on = day_of(request.form.get("day", ""), field="day")
     ends = instant_of(on, DAY_S)
     asked = LeaveRequest(
         caregiver_id=request.form.get("who", ""),

@@ -11,10 +11,10 @@ from werkzeug.wrappers import Response
 
 from marketplace.kernel.actor import Actor, Role
 from marketplace.kernel.clock import instant_of
-from marketplace.kernel.errors import BadInput
 from marketplace.kernel.ids import new_id
 from marketplace.orders.states import OPEN, State
 from marketplace.queries.work_page import work_page
+from marketplace.web.asked import second_of
 from marketplace.web.auth import EVERYONE, allow, current_actor
 from marketplace.web.formats import now
 from marketplace.web.map_shapes import district_names
@@ -86,14 +86,12 @@ def _instead(
 def send_somebody(work_order_id: str) -> Response:
     """Send a named caregiver at the time that was proposed."""
     caregiver_id, _at, start = request.form.get("who", "").partition("@")
-    if not start.isdecimal():
-        raise BadInput(field="who", value=request.form.get("who"), expected="one of the list")
     substitute(
         session(),
         current_app.extensions["ports"],
         current_actor(),
         key=_key(),
-        request=SubstituteRequest(work_order_id, [caregiver_id], int(start)),
+        request=SubstituteRequest(work_order_id, [caregiver_id], second_of(start, field="who")),
     )
     flash(_("Sent. The elder is told who comes."), "ok")
     return redirect(url_for("work.page", work_order_id=work_order_id))
