@@ -258,15 +258,22 @@ def _kind(state: State) -> str:
 
 
 def waiting(
-    session: Session, *, day: date, vendor_id: str, town: str | None = None, limit: int = 20
+    session: Session,
+    scope: Scope,
+    *,
+    day: date,
+    vendor_id: str,
+    town: str | None = None,
+    limit: int = 20,
 ) -> tuple[list[Waiting], int]:
-    """Return the vendor's visits without anybody, the earliest first, and how many there are."""
+    """Return the vendor's visits in reach without anybody, the earliest first, and how many."""
     limits = [
         WorkOrder.visit_on == day,
         WorkOrder.vendor_id == vendor_id,
         WorkOrder.is_stop,
         WorkOrder.state == State.ACCEPTED,
         ~exists().where(Assignment.work_order_id == WorkOrder.id),
+        work_orders_in(scope),
         *_area(None, town),
     ]
     return _waiting(session, limits, limit)

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, case, exists, func, select, true
+from sqlalchemy import case, exists, func, select
 from sqlalchemy.orm import Session
 
 from marketplace.catalogue.models import ServiceVersion
@@ -16,22 +16,13 @@ from marketplace.kernel.audit import AuditEvent
 from marketplace.kernel.clock import Period, instant_of, second_of
 from marketplace.orders.models import WorkOrder, WorkOrderEvent
 from marketplace.orders.states import State
-from marketplace.queries.reach import work_orders_in
+from marketplace.queries.reach import elders_in, work_orders_in
 from marketplace.queries.today import FINISHED, GONE
 from marketplace.visits.models import Correction, Visit
 from marketplace.vouchers.models import Entitlement, LedgerAccount
 from vendors.models import JobOffer, Vendor
 
 UNSERVED = (State.POOLED.value, State.OFFERED.value, State.ACCEPTED.value)
-
-
-def elders_in(scope: Scope) -> ColumnElement[bool]:
-    """Return the condition on ``Elder`` rows that the scope sets."""
-    if scope.town_code is not None:
-        return Elder.town_code == scope.town_code
-    if scope.district_code is not None:
-        return Elder.district_code == scope.district_code
-    return true()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import or_, select, true
 from sqlalchemy.orm import Session
 
 from marketplace.elders.models import Elder, FamilyLink
+from marketplace.kernel.actor import Scope
 from marketplace.kernel.clock import local
 from marketplace.orders.models import Assignment
+from marketplace.queries.reach import elders_in
 from marketplace.visits.models import Visit
 from vendors.models import Caregiver
 
@@ -45,8 +47,13 @@ def by_phone(session: Session, phone_index: str) -> list[Found]:
     return found + [Found(e.id, e.name, e.born_on, e.district_code, r) for e, r in kin]
 
 
-def by_name(session: Session, text: str, *, limit: int = 9) -> list[Found]:
-    """Return elders whose name, pinyin initials or register number begins so: one statement."""
+def by_name(
+    session: Session, text: str, *, scope: Scope | None = None, limit: int = 9
+) -> list[Found]:
+    """Return elders whose name, pinyin initials or register number begins so: one statement.
+
+    ``scope`` narrows them to the reader's area.
+    """
     rows = session.scalars(
         select(Elder)
         .where(
@@ -56,6 +63,7 @@ def by_name(session: Session, text: str, *, limit: int = 9) -> list[Found]:
                 Elder.id == text.upper(),
             ),
             Elder.status != "dead",
+            elders_in(scope) if scope is not None else true(),
         )
         .order_by(Elder.initials, Elder.id)
         .limit(limit)

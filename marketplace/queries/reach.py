@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import ColumnElement, and_, false, or_, select, true
 
+from marketplace.elders.models import Elder
 from marketplace.kernel.actor import Scope
 from marketplace.orders.models import Assignment, LeftOut, WorkOrder
 from marketplace.orders.states import State
@@ -34,6 +35,17 @@ def work_orders_in(scope: Scope) -> ColumnElement[bool]:
         limits.append(WorkOrder.town_code == scope.town_code)
     # A scope that limits nothing and does not say "everything" reaches nothing.
     return and_(*limits) if limits else false()
+
+
+def elders_in(scope: Scope) -> ColumnElement[bool]:
+    """Return the condition on ``Elder`` rows that the scope of an office sets."""
+    if scope.everything:
+        return true()
+    if scope.town_code is not None:
+        return Elder.town_code == scope.town_code
+    if scope.district_code is not None:
+        return Elder.district_code == scope.district_code
+    return false()
 
 
 def nobody_goes() -> ColumnElement[bool]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import case, func, select
+from sqlalchemy import case, func, select, true
 from sqlalchemy.orm import Session
 
 from marketplace.catalogue.models import ServiceVersion
+from marketplace.kernel.actor import Scope
 from marketplace.kernel.clock import Period, instant_of
 from marketplace.orders.models import Assignment, LeftOut, WorkOrder
 from marketplace.orders.states import State
+from marketplace.queries.reach import work_orders_in
 from marketplace.queries.today import FINISHED, GONE
 from vendors.models import Caregiver, Certificate, JobOffer, Shift, Vendor, VendorLicence
 
@@ -167,9 +169,12 @@ class VendorException:
 
 
 def exceptions(
-    session: Session, vendor_id: str, *, day: date, now: datetime
+    session: Session, vendor_id: str, *, day: date, now: datetime, scope: Scope | None = None
 ) -> list[VendorException]:
-    """Return today's exceptions of the vendor, the earliest first: one statement."""
+    """Return today's exceptions of the vendor, the earliest first: one statement.
+
+    ``scope`` narrows them to the area of a reader who is not the vendor.
+    """
     late = (WorkOrder.state == State.ASSIGNED) & (
         Assignment.starts_at < now - timedelta(minutes=15)
     )
@@ -191,6 +196,7 @@ def exceptions(
             WorkOrder.vendor_id == vendor_id,
             WorkOrder.visit_on == day,
             late | unserved | WorkOrder.state.in_([State.NO_ACCESS, State.NO_SHOW]),
+            work_orders_in(scope) if scope is not None else true(),
         )
         .order_by(WorkOrder.window_start_s, WorkOrder.id)
         .limit(30)

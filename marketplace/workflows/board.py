@@ -283,7 +283,7 @@ def preview_fill(
 ) -> Preview:
     """Return how visits of a vendor's day that have nobody could be served with the least change."""
     policy.require(actor, Action.ASSIGN_BY_HAND, _about_vendor(actor, vendor_id))
-    waiting = _without_anybody(session, day, vendor_id)
+    waiting = [r for r in _without_anybody(session, day, vendor_id) if _is_theirs(actor, r)]
     part = read_part(
         session,
         day,
@@ -402,6 +402,12 @@ def _about_vendor(actor: Actor, vendor_id: str) -> About:
     return About(
         kind="vendor", id=vendor_id, vendor_id=vendor_id, district_code=actor.district_code
     )
+
+
+def _is_theirs(actor: Actor, row: Row[Any]) -> bool:
+    """Say whether a vendor's visit lies where the actor may send somebody."""
+    own = policy.district_of(actor)
+    return own is None or row.district_code == own
 
 
 def _people_of(session: Session, vendor_id: str) -> list[str]:

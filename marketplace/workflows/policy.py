@@ -90,6 +90,7 @@ class Action(StrEnum):
     REDEEM_AT_SITE = "redeem_at_site"
     REDEEM_BY_PHONE = "redeem_by_phone"
     ENTER_PAPER = "enter_paper"
+    KEEP_ACCOUNTS = "keep_accounts"
 
 
 class Field(StrEnum):
@@ -148,7 +149,18 @@ def _in_town(actor: Actor, about: About) -> bool:
 
 def _in_district(actor: Actor, about: About) -> bool:
     """Civil affairs of a district; without a district the account is the whole city's."""
-    return actor.district_code is None or about.district_code == actor.district_code
+    own = district_of(actor)
+    return own is None or about.district_code == own
+
+
+def district_of(actor: Actor) -> str | None:
+    """Return the district of an account, ``None`` for the whole city.
+
+    An office of a town is its town's district's, whatever else the account lacks: never the city's.
+    """
+    if actor.role in (Role.STREET, Role.COMMUNITY):
+        return actor.district_code or (actor.town_code or "-")[:6]
+    return actor.district_code
 
 
 def _own_vendor(actor: Actor, about: About) -> bool:
@@ -308,6 +320,7 @@ TABLE: dict[Action, dict[Role, _May]] = {
     Action.REDEEM_AT_SITE: {V: _VENDOR, G: _VENDOR},
     Action.REDEEM_BY_PHONE: {H: _ALL},
     Action.ENTER_PAPER: {H: _ALL, C: _TOWN, S: _TOWN},
+    Action.KEEP_ACCOUNTS: {SYS: _ALL},
     Action.RUN_CROSSCHECK: {B: _May(_in_district), SYS: _ALL},
     Action.REVEAL_ID_NUMBER: {B: _DISTRICT},
     Action.SEE_LOOKS: {E: _ELDER, H: _ALL, B: _DISTRICT, A: _DISTRICT, SYS: _ALL},
@@ -427,8 +440,8 @@ def scope(actor: Actor, action: Action) -> Scope:
     if may.reach is _in_town:
         return Scope(town_code=actor.town_code or "-", **shown)
     if may.reach is _in_district:
-        everything = actor.district_code is None
-        return Scope(everything=everything, district_code=actor.district_code, **shown)
+        own = district_of(actor)
+        return Scope(everything=own is None, district_code=own, **shown)
     if may.reach is _own_job:
         return Scope(caregiver_id=actor.caregiver_id or "-", **shown)
     return Scope(vendor_id=actor.vendor_id or "-", **shown)

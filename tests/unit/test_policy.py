@@ -25,6 +25,16 @@ ABOUT = About(
 )
 
 
+def test_an_office_of_a_town_never_reaches_beyond_its_district():
+    forgotten = actor(Role.STREET, town_code="321202001")
+    policy.require(forgotten, Action.SEE_STATEMENT, ABOUT)
+    assert policy.scope(forgotten, Action.SEE_STATEMENT).district_code == "321202"
+    for beyond in (actor(Role.STREET, town_code="321281001"), actor(Role.STREET)):
+        with pytest.raises(NotFound):
+            policy.require(beyond, Action.SEE_STATEMENT, ABOUT)
+        assert not policy.scope(beyond, Action.SEE_STATEMENT).everything
+
+
 def test_every_action_has_a_row():
     assert set(policy.TABLE) == set(Action)
 

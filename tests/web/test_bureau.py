@@ -99,6 +99,15 @@ def test_the_map_carries_no_name_and_no_id(bureau):
     assert {len(p) for p in answer.json["points"]} == {3}
 
 
+def test_who_reads_no_address_gets_homes_to_a_hundred_metres(browser, city):
+    browser.sign_in("auditor")
+    points = browser.get("/plan/map.json?vendor=V000").json
+    stops = [spot for route in points["routes"] for spot in route["stops"]]
+    assert stops
+    for lat, lng, *_kind in [*points["points"], *stops]:
+        assert (lat, lng) == (round(lat, 3), round(lng, 3))
+
+
 def test_a_street_office_sees_its_own_town_only(app, browser, city):
     with app.app_context():
         street = db.session.query(Account).filter_by(username="street").one()

@@ -10,10 +10,12 @@ from marketplace.accounts.models import Account
 from marketplace.accounts.service import NewAccount, create_accounts
 from marketplace.app import db
 from marketplace.config import Settings
+from marketplace.elders.models import Elder
 from marketplace.kernel.actor import Role
 from marketplace.kernel.clock import Period, today
 from marketplace.kernel.db import transaction
 from marketplace.vouchers.models import GrantRun
+from marketplace.web.pages.office import sheet
 from tests import builders, small_city
 from tests.databases import filled
 from tests.web.conftest import one_for_each_role
@@ -104,6 +106,39 @@ def test_a_street_office_sees_the_cases_of_its_town_only(app, browser, city):
     browser.sign_in("street")
     assert browser.get("/cases/E000000").status_code == 200
     assert browser.get("/cases/E000001").status_code == 404
+
+
+def test_a_street_office_finds_the_elders_of_its_town_only(app, browser, city):
+    with app.app_context():
+        street = db.session.query(Account).filter_by(username="street").one()
+        street.town_code, street.district_code = "321202001", "321202"
+        neighbour = db.session.get(Elder, "E000001")
+        neighbour.town_code, neighbour.district_code = "321202002", "321202"
+        db.session.commit()
+    browser.sign_in("street")
+    assert "/cases/E000000" in browser.get("/cases?q=e000000").text
+    assert "/cases/E000001" not in browser.get("/cases?q=e000001").text
+
+
+def test_a_board_shows_no_vendor_of_another_area(app, browser, city):
+    address = f"/board?vendor={city.vendor_id}&day={city.day.isoformat()}"
+    browser.sign_in("bureau")
+    assert "data-caregiver=" in browser.get(address).text
+    browser.post("/sign-out", {}, page="/no-such-page")
+    with app.app_context():
+        street = db.session.query(Account).filter_by(username="street").one()
+        street.town_code, street.district_code = "320101001", "320101"
+        db.session.commit()
+    browser.sign_in("street")
+    page = browser.get(address)
+    assert page.status_code == 200
+    assert "data-caregiver=" not in page.text
+
+
+def test_a_file_has_empty_cells_and_no_formulas(app):
+    with app.app_context():
+        text = sheet("t", ["a", "b", "c", "d"], [(None, "=1+1", -5, "\tx")]).get_data(as_text=True)
+    assert text.splitlines()[1] == ",'=1+1,-5,'\tx"
 
 
 def test_tables_leave_as_files_without_a_person_in_them(bureau):

@@ -10,11 +10,13 @@ from sqlalchemy import select
 from marketplace.accounts.models import Account
 from marketplace.app import db
 from marketplace.config import Settings
+from marketplace.elders.models import Elder
 from marketplace.kernel.clock import Period, today
-from marketplace.orders.models import Assignment, WorkOrder
+from marketplace.orders.models import Assignment, Order, WorkOrder
 from tests import builders, small_city
 from tests.databases import filled
 from tests.web.conftest import Browser, one_for_each_role
+from vendors.models import JobOffer
 
 HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)">')
 
@@ -152,6 +154,25 @@ def test_the_hotline_orders_only_with_the_recording_in_which_it_was_asked(browse
     assert placed.status_code == 302
 
 
+def test_a_community_worker_opens_the_form_for_elders_of_the_own_town_only(app, browser, city):
+    with app.app_context():
+        elder = db.session.get(Elder, city.elder_id)
+        community = db.session.query(Account).filter_by(username="community").one()
+        community.town_code, community.district_code = elder.town_code, elder.district_code
+        db.session.commit()
+    browser.sign_in("community")
+    address = f"/services/ZJ001?for={city.elder_id}"
+    known = f'name="elder" value="{city.elder_id}"'
+    assert known in browser.get(address).text
+    with app.app_context():
+        community = db.session.query(Account).filter_by(username="community").one()
+        community.town_code = "321281099"
+        db.session.commit()
+    page = browser.get(address)
+    assert page.status_code == 200
+    assert '<input type="hidden" name="elder"' not in page.text
+
+
 def test_cancelling_in_time_costs_nothing_and_says_so(elder):
     _, hidden = order(elder)
     hidden.pop("csrf_token", None)
@@ -190,6 +211,26 @@ def test_a_vendor_sees_no_home_before_it_accepts(browser, city):
     browser.sign_in("vendor")
     page = browser.get("/vendor").text
     assert "春晖里" not in page
+
+
+def test_a_vendor_reads_no_note_of_a_home_before_it_accepts(app, browser, city):
+    with app.app_context():
+        offered = db.session.scalars(
+            select(WorkOrder).where(
+                WorkOrder.id.in_(
+                    select(JobOffer.work_order_id).where(
+                        JobOffer.vendor_id == city.vendor_id, JobOffer.state == "open"
+                    )
+                )
+            )
+        ).first()
+        db.session.get(Order, offered.order_id).note = "门锁密码 1946"
+        work_order_id = offered.id
+        db.session.commit()
+    browser.sign_in("vendor")
+    page = browser.get(f"/visits/{work_order_id}")
+    assert page.status_code == 200
+    assert "1946" not in page.text
 
 
 def test_a_vendor_sends_somebody_else_whom_the_page_proposes(app, browser, city):

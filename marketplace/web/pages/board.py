@@ -19,6 +19,8 @@ from marketplace.kernel.ids import new_id
 from marketplace.queries import board as boards
 from marketplace.queries import vendor_desk
 from marketplace.queries.board import Board, VendorChoice
+from marketplace.web.asked import day_of, second_of
+from marketplace.web.asked import offset as asked_offset
 from marketplace.web.auth import allow, current_actor
 from marketplace.web.formats import now, today_here
 from marketplace.web.map_shapes import district_names
@@ -65,7 +67,7 @@ class Asked:
             vendor=actor.vendor_id if actor.role is Role.VENDOR else args.get("vendor") or None,
             district=asked_district(),
             town=reach.town_code or args.get("town") or None,
-            offset=max(args.get("from", 0, type=int), 0),
+            offset=asked_offset(),
             visit=args.get("visit") or None,
             who=tuple(w for w in args.getlist("who") if w),
             at=_second(at),
@@ -87,12 +89,10 @@ class Asked:
 
 def _second(text: str) -> int | None:
     """Return seconds of the day of ``34200`` or ``9:30``; nothing of anything else."""
-    if text.isdecimal():
-        return int(text)
-    hours, _colon, minutes = text.partition(":")
-    if hours.isdecimal() and minutes.isdecimal():
-        return int(hours) * 3600 + int(minutes) * 60
-    return None
+    try:
+        return second_of(text, field="at")
+    except BadInput:
+        return None
 
 
 @bp.get("/board")
@@ -103,8 +103,9 @@ def page() -> str:
     reach = scope(actor, Action.SEE_PLAN)
     asked = Asked.of_address(actor, reach)
     vendors = _vendors(actor, reach, asked)
-    if asked.vendor is None and vendors:
-        asked = _replace(asked, vendor=vendors[0].id)
+    if actor.role is not Role.VENDOR and asked.vendor not in {v.id for v in vendors}:
+        # Also a vendor that the reader's area has no visits of: its people are none of theirs.
+        asked = _replace(asked, vendor=vendors[0].id if vendors else None)
     preview, problem = _preview(asked, actor)
     why = None
     if asked.visit and not asked.fill and not asked.ill:
@@ -117,8 +118,8 @@ def page() -> str:
         vendors=vendors,
         board=shown,
         may_move=actor.role in roles_of(Action.ASSIGN_BY_HAND),
-        exceptions=_exceptions(asked),
-        waiting=_waiting(asked),
+        exceptions=_exceptions(asked, reach),
+        waiting=_waiting(asked, reach),
         pooled=_pooled(actor, asked, reach),
         could=_could(actor, why),
         towns=_towns(asked, reach),
@@ -173,17 +174,17 @@ def _shown(asked: Asked) -> Board:
     )
 
 
-def _exceptions(asked: Asked) -> list[Any]:
+def _exceptions(asked: Asked, reach: Scope) -> list[Any]:
     if asked.vendor is None:
         return []
-    found = vendor_desk.exceptions(session(), asked.vendor, day=asked.day, now=now())
+    found = vendor_desk.exceptions(session(), asked.vendor, day=asked.day, now=now(), scope=reach)
     return [x for x in found if x.kind != "nobody_goes"]
 
 
-def _waiting(asked: Asked) -> tuple[list[Any], int]:
+def _waiting(asked: Asked, reach: Scope) -> tuple[list[Any], int]:
     if asked.vendor is None:
         return [], 0
-    return boards.waiting(session(), day=asked.day, vendor_id=asked.vendor, town=asked.town)
+    return boards.waiting(session(), reach, day=asked.day, vendor_id=asked.vendor, town=asked.town)
 
 
 def _pooled(actor: Actor, asked: Asked, reach: Scope) -> tuple[list[Any], int]:
@@ -262,7 +263,7 @@ def keep() -> Response:
     seats = read_seats(form.get("seats", ""))
     # What was moved by hand is locked; what only made room may be moved again.
     lock = [form["back"]] if form.get("lock") and form.get("back") else []
-    asked = KeepRequest(_day(form.get("day", "")), seats, lock)
+    asked = KeepRequest(day_of(form.get("day", ""), field="day"), seats, lock)
     with say_refusal():
         kept = keep_changes(
             session(),
@@ -326,25 +327,24 @@ def _back() -> str:
     return url_for("board.page", **values, visit=form.get("back") or None)
 
 
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as exc:
-        raise BadInput(field="day", value=text, expected="2026-11-23") from exc
-
-
 def read_seats(text: str) -> list[Seat]:
     """Return the changes that a page carried along; raises ``BadInput`` on anything else."""
     try:
         found = [
             Seat(
                 work_order_id=str(s["work_order_id"]),
-                version=int(s["version"]),
+                version=_whole(s["version"]),
                 caregiver_ids=[str(c) for c in s["caregiver_ids"]],
-                start_s=None if s["start_s"] is None else int(s["start_s"]),
+                start_s=None if s["start_s"] is None else _whole(s["start_s"]),
             )
             for s in json.loads(text)
         ]
-    except (ValueError, KeyError, TypeError) as exc:
+    except (ValueError, KeyError, TypeError, RecursionError) as exc:
         raise BadInput(field="seats", value=text[:80], expected="the page's own changes") from exc
     return found
+
+
+def _whole(value: object) -> int:
+    if not isinstance(value, int) or not 0 <= value < 2**31:
+        raise ValueError(value)
+    return value

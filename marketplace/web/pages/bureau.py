@@ -11,11 +11,11 @@ from flask_babel import gettext as _
 
 from marketplace.kernel.actor import Role
 from marketplace.kernel.clock import Period
-from marketplace.kernel.errors import BadInput
 from marketplace.queries import day_plan as plans
 from marketplace.queries.month import mood, purse
 from marketplace.queries.red_list import red_list
 from marketplace.queries.today import today, vendor_shares
+from marketplace.web import asked
 from marketplace.web.auth import allow, current_actor
 from marketplace.web.formats import now, today_here
 from marketplace.web.map_shapes import WIDTH, district_map, district_names
@@ -33,10 +33,7 @@ def asked_day() -> date:
     text = request.args.get("day", "")
     if not text:
         return today_here()
-    try:
-        return date.fromisoformat(text)
-    except ValueError as exc:
-        raise BadInput(field="day", value=text, expected="2026-11-23") from exc
+    return asked.day_of(text, field="day")
 
 
 def asked_district() -> str | None:
@@ -75,7 +72,7 @@ def plan_page() -> str:
     reach = scope(current_actor(), Action.SEE_PLAN)
     day, district = asked_day(), asked_district()
     reason = request.args.get("reason") or None
-    offset = max(request.args.get("from", 0, type=int), 0)
+    offset = asked.offset()
     plan = plans.day_plan(
         session(), reach, day=day, district=district, reason=reason, offset=offset, limit=_PAGE
     )
@@ -98,16 +95,20 @@ def plan_page() -> str:
 @bp.get("/plan/map.json")
 @allow(Role.BUREAU, Role.STREET, Role.AUDITOR, Role.HOTLINE)
 def plan_map() -> Response:
-    """Give the map its points and, for one vendor, its routes; no ids, no names of elders."""
+    """Give the map its points and, for one vendor, its routes; no ids, no names of elders.
+
+    Who may not read addresses gets homes to a hundred metres, else the point would be the address.
+    """
     reach = scope(current_actor(), Action.SEE_PLAN)
     day, district = asked_day(), asked_district()
     vendor = request.args.get("vendor") or None
     points = plans.map_points(session(), reach, day=day, district=district, vendor=vendor)
     routes = plans.map_routes(session(), reach, day=day, vendor=vendor) if vendor else []
+    digits = 5 if "address" in reach.fields else 3
     return jsonify(
-        points=[[round(p.lat, 5), round(p.lng, 5), p.kind] for p in points],
+        points=[[round(p.lat, digits), round(p.lng, digits), p.kind] for p in points],
         routes=[
-            {"base": r.base, "stops": [[round(a, 5), round(b, 5)] for a, b in r.stops]}
+            {"base": r.base, "stops": [[round(a, digits), round(b, digits)] for a, b in r.stops]}
             for r in routes
         ],
     )

@@ -23,6 +23,8 @@ from marketplace.queries.entitlements import rights
 from marketplace.queries.grant_runs import grant_lines, settlement_runs
 from marketplace.queries.hotline import by_name
 from marketplace.queries.trace import pick_fen
+from marketplace.web.asked import offset as asked_offset
+from marketplace.web.asked import period_of
 from marketplace.web.auth import allow, current_actor
 from marketplace.web.formats import now, today_here
 from marketplace.web.map_shapes import district_names
@@ -71,10 +73,7 @@ def asked_period(default: Period) -> Period:
     text = request.values.get("month", "")
     if not text:
         return default
-    try:
-        return Period.parse(text)
-    except ValueError as exc:
-        raise BadInput(field="month", value=text, expected="2026-11") from exc
+    return period_of(text, field="month")
 
 
 def _ports() -> Any:
@@ -85,6 +84,10 @@ def _key() -> str:
     return request.form.get("key", "")
 
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""How a cell begins that a spreadsheet would compute."""
+
+
 def sheet(name: str, head: Sequence[str], rows: Iterable[Sequence[object]]) -> Response:
     """Return a table as a CSV file that a spreadsheet opens, its cells never formulas."""
     out = io.StringIO()
@@ -92,7 +95,9 @@ def sheet(name: str, head: Sequence[str], rows: Iterable[Sequence[object]]) -> R
     writer.writerow(head)
     for row in rows:
         cells = ["" if cell is None else str(cell) for cell in row]
-        writer.writerow([f"'{c}" if c[:1] in "=+-@" and not _is_number(c) else c for c in cells])
+        writer.writerow(
+            [f"'{c}" if c.startswith(_FORMULA) and not _is_number(c) else c for c in cells]
+        )
     answer = current_app.response_class("\ufeff" + out.getvalue(), mimetype="text/csv")
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     return answer
@@ -257,10 +262,10 @@ def cases_page() -> str:
     reach = scope(current_actor(), Action.SEE_STATISTICS)
     today = today_here()
     text = request.args.get("q", "").strip()
-    offset = max(request.args.get("from", 0, type=int), 0)
+    offset = asked_offset()
     found = []
     if text:
-        found = [f for f in by_name(session(), text) if _in_reach(f.district_code)]
+        found = by_name(session(), text, scope=scope(current_actor(), Action.SEE_ELDER))
     return render_template(
         "cases.html",
         text=text,
@@ -277,12 +282,6 @@ def cases_page() -> str:
         names=district_names(),
         key=new_id(),
     )
-
-
-def _in_reach(district_code: str) -> bool:
-    actor = current_actor()
-    own = actor.district_code or (actor.town_code or "")[:6]
-    return not own or own == district_code
 
 
 @bp.get("/cases/<elder_id>")

@@ -18,12 +18,15 @@ from marketplace.queries import board as boards
 from marketplace.queries import catalogue, elder_home
 from marketplace.queries.catalogue import ServiceView
 from marketplace.queries.elder_home import ElderView, SiteChoice
+from marketplace.web.asked import day_of
+from marketplace.web.asked import second_of as asked_second
 from marketplace.web.auth import allow, current_actor, public
 from marketplace.web.formats import now, today_here
 from marketplace.web.pages.frame import session, signed_in_role
 from marketplace.web.words import CATEGORY_ICONS, error_sentence, pay_lines
 from marketplace.workflows.place import OrderRequest, Placed, place_order
 from marketplace.workflows.preview import preview_order
+from marketplace.workflows.see import see_elder
 from marketplace.workflows.slots import (
     DAYS_AHEAD,
     GRACE_S,
@@ -81,12 +84,8 @@ class Chosen:
             return None
         on, _slash, rest = self.slot.partition("/")
         start, _slash, people = rest.partition("/")
-        try:
-            return date.fromisoformat(on), int(start), [p for p in people.split("+") if p]
-        except ValueError as exc:
-            raise BadInput(
-                field="slot", value=self.slot, expected="2026-11-24/34200/C1+C2"
-            ) from exc
+        going = [p for p in people.split("+") if p]
+        return day_of(on, field="slot"), asked_second(start, field="slot"), going
 
 
 def desk_of(role: Role | None) -> str:
@@ -165,7 +164,7 @@ def _slots(
     """Return the times that the dispatcher proposes and the day asked for; ``None`` where the
     service has none and windows are shown."""
     asked = request.args.get("day", "")
-    day = date.fromisoformat(asked) if _is_date(asked) else None
+    day = _date(asked)
     offered = has_slots(
         unit=service.unit,
         duration_min=service.duration_min,
@@ -185,12 +184,11 @@ def _slots(
     return found, day
 
 
-def _is_date(text: str) -> bool:
+def _date(text: str) -> date | None:
     try:
-        date.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
+        return day_of(text, field="day")
+    except BadInput:
+        return None
 
 
 def _people(chosen: Chosen) -> list[ElderView]:
@@ -198,7 +196,14 @@ def _people(chosen: Chosen) -> list[ElderView]:
     actor = current_actor()
     if actor.role in (Role.ELDER, Role.FAMILY):
         return elder_home.elders(session(), actor.elder_ids)
-    return elder_home.elders(session(), [chosen.elder]) if chosen.elder else []
+    if not chosen.elder:
+        return []
+    try:
+        see_elder(session(), current_app.extensions["ports"], actor, chosen.elder)
+    except DomainError:
+        # Nobody of that number, or not of this desk's town: the form asks for the number again.
+        return []
+    return elder_home.elders(session(), [chosen.elder])
 
 
 def _sites(service: ServiceView, people: list[ElderView]) -> list[SiteChoice]:
@@ -235,14 +240,9 @@ def _when(chosen: Chosen) -> tuple[date, int, int]:
     taken = chosen.taken()
     if taken is not None:
         return taken[0], taken[1], taken[1] + GRACE_S
-    try:
-        on = date.fromisoformat(chosen.on)
-    except ValueError as exc:
-        raise BadInput(field="on", value=chosen.on, expected="2026-11-24") from exc
+    on = day_of(chosen.on, field="on")
     begin, _dash, end = chosen.window.partition("-")
-    if not (begin.isdecimal() and end.isdecimal()):
-        raise BadInput(field="window", value=chosen.window, expected="28800-36000")
-    return on, int(begin), int(end)
+    return on, asked_second(begin, field="window"), asked_second(end, field="window")
 
 
 @bp.post("/services/<code>/check")
