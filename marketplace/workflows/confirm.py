@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +23,7 @@ from marketplace.visits import service as visits
 from marketplace.visits.rules import CodeWrong
 from marketplace.vouchers import service as vouchers
 from marketplace.workflows import judge, policy, subjects
+from marketplace.workflows.payers import merged, sees_payers
 from marketplace.workflows.policy import Action
 from marketplace.workflows.step import run_step
 
@@ -77,9 +78,12 @@ def _confirm(
     session: Session, ports: Ports, actor: Actor, request: ConfirmRequest, at: datetime
 ) -> Confirmed:
     row = orders.work_order(session, request.work_order_id)
-    policy.require(actor, Action.CONFIRM, subjects.about_work_order(session, actor, row))
+    about = subjects.about_work_order(session, actor, row)
+    policy.require(actor, Action.CONFIRM, about)
     _check_method(session, ports, actor, row, request, at)
     answer = settle_visit(session, row.id, since=State.DONE, at=at, actor=actor)
+    if not sees_payers(actor, about.powers):
+        answer = replace(answer, fen_by_programme=merged(answer.fen_by_programme))
     audit.record(
         session,
         at=at,

@@ -28,6 +28,7 @@ from marketplace.vouchers import service as vouchers
 from marketplace.workflows import materialise, policy, subjects
 from marketplace.workflows.materialise import Due, Made, Plan
 from marketplace.workflows.offer import ask_at_once
+from marketplace.workflows.payers import merged, sees_payers
 from marketplace.workflows.policy import Action
 from marketplace.workflows.step import run_step
 from vendors import caregivers, registry
@@ -117,7 +118,8 @@ def place_within(session: Session, actor: Actor, request: OrderRequest, at: date
     """Place an order inside the caller's transaction; see ``place_order``."""
     today = local(at).date()
     elder = access.facts(session, request.elder_id, on=today)
-    policy.require(actor, Action.PLACE_ORDER, subjects.about_elder(session, actor, elder))
+    about = subjects.about_elder(session, actor, elder)
+    policy.require(actor, Action.PLACE_ORDER, about)
     authority = authority_of(session, actor, request)
     row = checked_order(session, request, elder, at) | {
         "id": new_id(),
@@ -152,7 +154,7 @@ def place_within(session: Session, actor: Actor, request: OrderRequest, at: date
     return Placed(
         order_id=row["id"],
         authority=authority,
-        work_orders=[_shown(session, m) for m in made],
+        work_orders=[_shown(session, m, sees_payers(actor, about.powers)) for m in made],
         next_dates=[o.on for o in shown if o.holiday is None],
         holidays_skipped=[o.on for o in shown if o.holiday is not None],
     )
@@ -395,11 +397,15 @@ def _tell(session: Session, made: list[Made], request: OrderRequest, at: datetim
             )
 
 
-def _shown(session: Session, made: Made) -> PlacedWorkOrder:
+def _shown(session: Session, made: Made, by_name: bool) -> PlacedWorkOrder:
+    shares = [asdict(s) for s in vouchers.shares_of(session, made.work_order_id)]
+    if not by_name:
+        parts = merged({s["programme_code"]: s["fen"] for s in shares})
+        shares = [{"programme_code": code, "fen": fen} for code, fen in parts.items()]
     return PlacedWorkOrder(
         work_order_id=made.work_order_id,
         visit_on=made.on,
         state=made.state,
         price_fen=made.price_fen,
-        shares=[asdict(s) for s in vouchers.shares_of(session, made.work_order_id)],
+        shares=shares,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from sqlalchemy.orm import Session
@@ -17,6 +17,7 @@ from marketplace.kernel.errors import DomainError
 from marketplace.kernel.ports import Ports
 from marketplace.vouchers import quotes
 from marketplace.workflows import policy, subjects
+from marketplace.workflows.payers import merged, sees_payers
 from marketplace.workflows.place import OrderRequest, Register, checked_order
 from marketplace.workflows.policy import Action
 
@@ -58,7 +59,8 @@ def preview_order(
     elder = _elder(session, actor, request.elder_id, at)
     register = Register(session, elder.id, [request], on=request.starts_on)
     checked_order(session, request, elder, at, register)
-    return _previews(session, elder, register, [request])[0]
+    by_name = _by_name(session, actor, elder)
+    return _as_seen(_previews(session, elder, register, [request])[0], by_name)
 
 
 def preview_first(
@@ -84,7 +86,21 @@ def preview_first(
         of_day = {n: r for n, r in enumerate(lawful) if r is not None and r.starts_on == on}
         previews = _previews(session, elder, register, list(of_day.values()))
         shown |= dict(zip(of_day, previews, strict=True))
-    return [shown.get(n) for n in range(len(choices))]
+    by_name = _by_name(session, actor, elder)
+    return [_as_seen(shown[n], by_name) if n in shown else None for n in range(len(choices))]
+
+
+def _by_name(session: Session, actor: Actor, elder: ElderFacts) -> bool:
+    return sees_payers(actor, subjects.about_elder(session, actor, elder).powers)
+
+
+def _as_seen(preview: Preview, by_name: bool) -> Preview:
+    """Return the preview, for a relative who may not see the money without any programme's name."""
+    if by_name:
+        return preview
+    parts = merged({s.programme_code: s.fen for s in preview.shares})
+    shares = tuple(PreviewShare(code, fen, 0) for code, fen in parts.items())
+    return replace(preview, shares=shares, left_after={})
 
 
 def _elder(session: Session, actor: Actor, elder_id: str, at: datetime) -> ElderFacts:
