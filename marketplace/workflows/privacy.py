@@ -58,12 +58,19 @@ def reveal_id_number(
 ) -> Revealed:
     """Show an identity number in full to the role that needs it; the look is kept with its reason.
 
-    The number is opened after the look is committed and is never part of a kept answer.
+    The number is opened after the look is committed and is never part of a kept answer. A repeat with
+    the same key opens it again, so that it is asked about and kept again.
     """
     if len(request.reason.strip()) < 2 or len(request.reason) > 200:
         raise BadInput(
             field="reason", value=request.reason[:40], expected="why, in 2 to 200 characters"
         )
+    fresh: list[datetime] = []
+
+    def run(at: datetime) -> _Allowed:
+        fresh.append(at)
+        return _reveal(session, actor, request, at)
+
     allowed = run_step(
         session,
         ports,
@@ -72,8 +79,11 @@ def reveal_id_number(
         command="reveal_id_number",
         request=request,
         answer=_Allowed,
-        run=lambda at: _reveal(session, actor, request, at),
+        run=run,
     )
+    if not fresh:
+        with transaction(session):
+            _reveal(session, actor, request, ports.clock.now())
     sealed = access.id_number_sealed(session, allowed.elder_id)
     session.rollback()
     return Revealed(allowed.elder_id, ports.vault.open(sealed))

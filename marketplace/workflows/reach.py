@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from sqlalchemy.orm import Session
@@ -43,6 +44,12 @@ def see_work_order(session: Session, actor: Actor, work_order_id: str, action: A
     seen_file(session, actor, row.elder_id, "money" if action is Action.SEE_MONEY else "visit")
     shown = policy.fields(actor, powers=about.powers, accepted=subjects.is_accepted(row.state))
     return Scope(everything=True, fields=shown, fields_once_accepted=shown)
+
+
+def seen_homes(session: Session, actor: Actor, elder_ids: Iterable[str]) -> None:
+    """Remember that a list showed an actor whose homes these are, with address and telephone."""
+    for elder_id in elder_ids:
+        seen_file(session, actor, elder_id, "visit")
 
 
 def see_order(session: Session, ports: Ports, actor: Actor, order_id: str) -> None:

@@ -89,6 +89,17 @@ def test_every_showing_is_a_look_of_its_own(city, ports):
     assert [x.reason for x in looks_into(city, ports, AUDITOR, "E1")] == ["second", "first"]
 
 
+def test_a_repeat_with_the_same_key_opens_the_number_again_and_is_kept_again(city, ports, clock):
+    ask = RevealRequest("E1", "household book")
+    reveal_id_number(city, ports, BUREAU, key="one-key", request=ask)
+    clock.advance(days=30)
+    assert reveal_id_number(city, ports, BUREAU, key="one-key", request=ask).id_number == NUMBER
+    assert len(looks_into(city, ports, AUDITOR, "E1")) == 2
+    moved = Actor(BUREAU.user_id, Role.BUREAU, district_code="321281")
+    with pytest.raises(NotFound):
+        reveal_id_number(city, ports, moved, key="one-key", request=ask)
+
+
 def test_the_number_stands_in_no_kept_answer_and_sealed_in_its_row(city, ports):
     reveal_id_number(city, ports, BUREAU, key=key(), request=RevealRequest("E1", "check"))
     kept = " ".join(str(r) for r in city.execute(select(CommandKey.__table__)))

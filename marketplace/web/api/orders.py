@@ -16,7 +16,7 @@ from marketplace.web.auth import current_actor
 from marketplace.workflows import accept, cancel, offer, place, recur, slots, substitute, take
 from marketplace.workflows.policy import Action
 from marketplace.workflows.reach import home_code as read_home_code
-from marketplace.workflows.reach import reach, see_order, see_work_order
+from marketplace.workflows.reach import reach, see_order, see_work_order, seen_homes
 
 bp = APIBlueprint("api_orders", __name__, url_prefix="/api/v1", tag="Orders")
 
@@ -90,7 +90,10 @@ def list_work_orders(query_data: bodies.WorkOrderQuery) -> Any:
     asked = query_data.model_dump()
     asked["state"] = query_data.state.value if query_data.state else None
     scope = reach(session(), current_actor(), Action.SEE_WORK_ORDER)
-    return views.work_order_page(session(), scope, vault=ports().vault, **asked)
+    page = views.work_order_page(session(), scope, vault=ports().vault, **asked)
+    opened = {i.elder.id for i in page.items if i.elder.address is not None}
+    seen_homes(session(), current_actor(), opened)
+    return page
 
 
 @bp.get("/work-orders/<string:work_order_id>")
