@@ -28,6 +28,7 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=1, le=65535)
     web_workers: int = Field(default=2, ge=1, le=64)
     secure_cookies: bool = False
+    proxies: int = Field(default=0, ge=0, le=8)
     demo: bool = False
     second_factor: bool | None = None
     staff_idle_minutes: int = Field(default=30, ge=1, le=720)

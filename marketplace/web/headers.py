@@ -14,6 +14,7 @@ from secure import (
     XContentTypeOptions,
     XFrameOptions,
 )
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from marketplace.config import Settings
 
@@ -36,7 +37,10 @@ def content_policy() -> ContentSecurityPolicy:
 
 
 def register(app: APIFlask, settings: Settings) -> None:
-    """Put the headers on every answer; pages with people on them are never kept by a cache."""
+    """Put the headers on every answer, and read those of our proxies.
+
+    Pages with people on them are never kept by a cache.
+    """
     secure = Secure(
         csp=content_policy(),
         xcto=XContentTypeOptions(),
@@ -47,6 +51,11 @@ def register(app: APIFlask, settings: Settings) -> None:
         hsts=StrictTransportSecurity().max_age(31_536_000) if settings.secure_cookies else None,
     )
     headers = dict(secure.headers)
+    if settings.proxies:
+        # What these headers say is believed only as far as our own proxies wrote it.
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies, x_host=0
+        )
 
     @app.after_request
     def _add(response: Response) -> Response:
