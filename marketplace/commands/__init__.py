@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
+from marketplace.commands.account import account
 from marketplace.commands.catalogue import catalogue
 from marketplace.commands.crosscheck import crosscheck
 from marketplace.commands.demo import demo
@@ -23,6 +24,7 @@ from marketplace.commands.vendor import vendor
 def register(app: Flask) -> None:
     """Add every command to the application's command line."""
     for command in (
+        account,
         catalogue,
         crosscheck,
         demo,

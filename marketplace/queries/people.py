@@ -1,11 +1,44 @@
-"""Who is bound to whom."""
+"""Who is bound to whom, and who may sign in."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from marketplace.accounts.models import Account
 from marketplace.elders.models import FamilyLink
+
+
+@dataclass(frozen=True, slots=True)
+class AccountLine:
+    """An account, and what it is bound to; ``*`` is the whole city."""
+
+    username: str
+    role: str
+    scope: str
+    active: bool
+    has_second_factor: bool
+
+
+def accounts(session: Session) -> list[AccountLine]:
+    """Return every account by name: two statements."""
+    return [
+        AccountLine(
+            username=a.username,
+            role=",".join(sorted(role.name for role in a.roles)),
+            scope=a.elder_id
+            or a.caregiver_id
+            or a.vendor_id
+            or a.town_code
+            or a.district_code
+            or "*",
+            active=a.active,
+            has_second_factor=a.tf_primary_method is not None,
+        )
+        for a in session.scalars(select(Account).order_by(Account.username))
+    ]
 
 
 def bound_elder_ids(session: Session, account_id: str) -> frozenset[str]:

@@ -198,6 +198,7 @@ def _frame() -> dict[str, Any]:
         "now_s": second_of(today_here(), now()),
         "endpoints": current_app.view_functions,
         "comma": "，" if is_chinese() else ", ",
+        "demo": settings.demo,
         "demo_roles": [],
         "demo_password": DEMO_PASSWORD,
     }
