@@ -175,7 +175,11 @@ class Databases:
     def _fill(self, name: str) -> Beginning:
         url = self.lane.copy(self.beginning(None).url, self._name(name))
         settings = Settings(
-            database_url=url, instance=self.folder / name, log_level="WARNING", **SECRETS
+            database_url=url,
+            instance=self.folder / name,
+            log_level="WARNING",
+            second_factor=False,
+            **SECRETS,
         )
         app = create_app(settings, clock=FrozenClock(MONDAY_MORNING))
         with app.app_context():
