@@ -30,17 +30,25 @@ def settings(settings: Settings) -> Settings:
 
 @pytest.fixture
 def city(app):
-    """The small city, inside the application that hashes passwords."""
+    """The small city; each step has a context of its own, as each request has."""
     with app.app_context():
         world.build(db.session)
         db.session.commit()
-        yield db.session
+    return app
 
 
-def made(city, app, **changed):
+def take(app, step, actor=OPERATOR, **asked):
+    with app.app_context():
+        return step(db.session, app.extensions["ports"], actor, **asked)
+
+
+def made(app, **changed):
     values = {"username": "zhou", "display_name": "周敏", "role": Role.BUREAU}
-    asked = NewAccount(**{**values, **changed})
-    return add_account(city, app.extensions["ports"], OPERATOR, request=asked)
+    return take(app, add_account, request=NewAccount(**{**values, **changed}))
+
+
+def account(name: str) -> Account:
+    return db.session.query(Account).filter_by(username=name).one()
 
 
 def signs_in(app, username: str, password: str) -> bool:
@@ -63,70 +71,70 @@ def signs_in(app, username: str, password: str) -> bool:
         (Role.FAMILY, {}, "role"),
     ],
 )
-def test_an_account_has_the_scope_of_its_role_and_no_other(city, app, role, bound, field):
+def test_an_account_has_the_scope_of_its_role_and_no_other(city, role, bound, field):
     with pytest.raises(BadInput) as refused:
-        made(city, app, role=role, **bound)
+        made(city, role=role, **bound)
     assert refused.value.field == field
 
 
-def test_a_caregivers_account_is_its_vendors_and_an_offices_its_districts(city, app):
-    made(city, app, username="li.mei", role=Role.CAREGIVER, caregiver_id="C1")
-    made(city, app, username="street", role=Role.STREET, town_code="321202001")
-    rows = {a.username: a for a in city.query(Account)}
-    assert rows["li.mei"].vendor_id == "V1"
-    assert rows["street"].district_code == "321202"
+def test_a_caregivers_account_is_its_vendors_and_an_offices_its_districts(city):
+    made(city, username="li.mei", role=Role.CAREGIVER, caregiver_id="C1")
+    made(city, username="street", role=Role.STREET, town_code="321202001")
+    with city.app_context():
+        assert account("li.mei").vendor_id == "V1"
+        assert account("street").district_code == "321202"
     with pytest.raises(NotFound):
-        made(city, app, username="ghost", role=Role.VENDOR, vendor_id="V-none")
+        made(city, username="ghost", role=Role.VENDOR, vendor_id="V-none")
     with pytest.raises(BadInput):
-        made(city, app, username="li.mei")
+        made(city, username="li.mei")
 
 
-def test_an_account_lives_from_its_first_password_to_its_end(city, app):
-    ports = app.extensions["ports"]
-    first = made(city, app).password
-    assert signs_in(app, "zhou", first)
-    second = new_password(city, ports, OPERATOR, username="Zhou ").password
-    assert not signs_in(app, "zhou", first)
-    desk = Browser(app.test_client())
+def test_an_account_lives_from_its_first_password_to_its_end(city):
+    first = made(city).password
+    assert signs_in(city, "zhou", first)
+    second = take(city, new_password, username="Zhou ").password
+    assert not signs_in(city, "zhou", first)
+    desk = Browser(city.test_client())
     assert desk.sign_in("zhou", second).status_code == 302
-    set_active(city, ports, OPERATOR, username="zhou", active=False, reason="left the office")
+    take(city, set_active, username="zhou", active=False, reason="left the office")
     assert desk.get("/today").headers["Location"].startswith("/sign-in")
-    assert not signs_in(app, "zhou", second)
-    set_active(city, ports, OPERATOR, username="zhou", active=True, reason="came back")
-    assert signs_in(app, "zhou", second)
-    kept = " ".join(str(r) for r in city.execute(text("SELECT * FROM audit_event")))
-    kept += " ".join(str(r) for r in city.execute(text("SELECT * FROM account")))
+    assert not signs_in(city, "zhou", second)
+    take(city, set_active, username="zhou", active=True, reason="came back")
+    assert signs_in(city, "zhou", second)
+    with city.app_context():
+        kept = " ".join(str(r) for r in db.session.execute(text("SELECT * FROM audit_event")))
+        kept += " ".join(str(r) for r in db.session.execute(text("SELECT * FROM account")))
     assert "close_account" in kept
     assert first not in kept
     assert second not in kept
 
 
-def test_a_lost_phone_is_forgotten(city, app):
-    made(city, app)
-    account = city.query(Account).filter_by(username="zhou").one()
-    account.tf_primary_method, account.tf_totp_secret = "authenticator", "sealed"
-    city.commit()
-    forget_second_factor(city, app.extensions["ports"], OPERATOR, username="zhou")
-    city.expire_all()
-    assert city.query(Account).filter_by(username="zhou").one().tf_totp_secret is None
+def test_a_lost_phone_is_forgotten(city):
+    made(city)
+    with city.app_context():
+        row = account("zhou")
+        row.tf_primary_method, row.tf_totp_secret = "authenticator", "sealed"
+        db.session.commit()
+    take(city, forget_second_factor, username="zhou")
+    with city.app_context():
+        assert account("zhou").tf_totp_secret is None
+        assert account("zhou").tf_primary_method is None
 
 
-def test_nobody_keeps_accounts_but_the_machines_keeper(city, app):
+def test_nobody_keeps_accounts_but_the_machines_keeper(city):
     bureau = Actor("u-bureau", Role.BUREAU)
     asked = NewAccount(username="zhou", display_name="周敏", role=Role.BUREAU)
     with pytest.raises(NotAllowed):
-        add_account(city, app.extensions["ports"], bureau, request=asked)
+        take(city, add_account, bureau, request=asked)
     with pytest.raises(NotFound):
-        new_password(city, app.extensions["ports"], SYSTEM, username="nobody")
+        take(city, new_password, SYSTEM, username="nobody")
     with pytest.raises(BadInput):
-        set_active(
-            city, app.extensions["ports"], SYSTEM, username="nobody", active=False, reason=" "
-        )
+        take(city, set_active, SYSTEM, username="nobody", active=False, reason=" ")
 
 
-def test_whoever_signs_in_changes_the_password_and_is_out_elsewhere(city, app):
-    first = made(city, app).password
-    here, elsewhere = Browser(app.test_client()), Browser(app.test_client())
+def test_whoever_signs_in_changes_the_password_and_is_out_elsewhere(city):
+    first = made(city).password
+    here, elsewhere = Browser(city.test_client()), Browser(city.test_client())
     here.sign_in("zhou", first)
     elsewhere.sign_in("zhou", first)
     form = {"password": first, "new_password": "短", "new_password_confirm": "短"}
@@ -137,23 +145,23 @@ def test_whoever_signs_in_changes_the_password_and_is_out_elsewhere(city, app):
     assert here.post("/password", form, page="/no-such-page").status_code == 302
     assert elsewhere.get("/today").headers["Location"].startswith("/sign-in")
     assert here.get("/today").status_code == 200
-    assert signs_in(app, "zhou", "x" * 12)
+    assert signs_in(city, "zhou", "x" * 12)
 
 
-def test_a_demonstrations_passwords_stay(city, app):
-    first = made(city, app).password
-    app.extensions["settings"].demo = True
-    here = Browser(app.test_client())
+def test_a_demonstrations_passwords_stay(city):
+    first = made(city).password
+    city.extensions["settings"].demo = True
+    here = Browser(city.test_client())
     here.sign_in("zhou", first)
     form = {"password": first, "new_password": "x" * 12, "new_password_confirm": "x" * 12}
     assert here.post("/password", form, page="/no-such-page").status_code == 403
 
 
-def test_the_command_line_makes_an_account_and_shows_its_password_once(city, app):
+def test_the_command_line_makes_an_account_and_shows_its_password_once(city):
     asked = ["account", "add", "wu", "--role", "hotline", "--name", "坐席", "--by", "office-1"]
-    answer = app.test_cli_runner().invoke(args=asked)
+    answer = city.test_cli_runner().invoke(args=asked)
     assert answer.exit_code == 0, answer.output
     assert '"password"' in answer.output
-    listed = app.test_cli_runner().invoke(args=["account", "list"]).output
+    listed = city.test_cli_runner().invoke(args=["account", "list"]).output
     assert "wu\thotline\t*\topen\t-" in listed
-    assert app.test_cli_runner().invoke(args=asked).exit_code == 1
+    assert city.test_cli_runner().invoke(args=asked).exit_code == 1
