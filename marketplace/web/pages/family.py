@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 
 from marketplace.kernel.actor import Role
 from marketplace.kernel.clock import Period
-from marketplace.kernel.errors import BadInput, DomainError, NotAllowed
+from marketplace.kernel.errors import DomainError, NotAllowed
 from marketplace.kernel.ids import new_id
 from marketplace.queries import elder_home
 from marketplace.queries.bill import bill

@@ -12,9 +12,10 @@ from werkzeug.wrappers import Response
 
 from marketplace.kernel.actor import Role
 from marketplace.kernel.clock import instant_of
-from marketplace.kernel.errors import BadInput, DomainError
+from marketplace.kernel.errors import DomainError
 from marketplace.kernel.ids import new_id
 from marketplace.queries import elder_home
+from marketplace.web.asked import day_of, second_of
 from marketplace.web.auth import allow, current_actor
 from marketplace.web.formats import now, today_here, when_s
 from marketplace.web.pages.frame import session
@@ -77,10 +78,8 @@ def move_visit(work_order_id: str) -> MovedTo:
     day, _slash, rest = text.partition("/")
     start, _slash, people = rest.partition("/")
     begin, _dash, end = start.partition("-")
-    try:
-        on, start_s, end_s = date.fromisoformat(day), int(begin), int(end or 0)
-    except ValueError as exc:
-        raise BadInput(field="time", value=text, expected="2026-11-24/34200/C1+C2") from exc
+    on, start_s = day_of(day, field="time"), second_of(begin, field="time")
+    end_s = second_of(end, field="time") if end else 0
     ports, key = current_app.extensions["ports"], request.form.get("key", "")
     if people:
         moved = move_to_slot(
