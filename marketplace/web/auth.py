@@ -101,7 +101,10 @@ class Accounts(SQLAlchemyUserDatastore):
     """Finds accounts; what the database failed with is kept, since the library takes it for a stranger."""
 
     def find_user(self, *args: Any, **kwargs: Any) -> Any:
-        """Return an account or nothing; raises what the database raises, and remembers it."""
+        """Return an account or nothing; raises what the database raises, and asks it no more."""
+        if "database_away" in g:
+            # The page that says so is drawn in the same request, and asks again who reads it.
+            return None
         try:
             return super().find_user(*args, **kwargs)
         except SQLAlchemyError as error:

@@ -9,6 +9,7 @@ import pytest
 from marketplace.accounts.models import Account
 from marketplace.app import create_app
 from marketplace.config import Settings
+from tests.web.conftest import Browser
 
 
 @pytest.fixture(scope="module")
@@ -80,10 +81,7 @@ def test_a_person_with_a_session_gets_a_page_that_says_so(app):
 
 
 def test_a_person_who_signs_in_gets_the_same_page(app):
-    client = app.test_client()
-    app.config["WTF_CSRF_ENABLED"] = False
-    answer = client.post("/sign-in", data={"username": "elder", "password": "x" * 12})
-    app.config["WTF_CSRF_ENABLED"] = True
+    answer = Browser(app.test_client()).sign_in("elder", "x" * 12)
     assert answer.status_code == 503
     assert "请过一分钟再试" in answer.get_data(as_text=True)
 
