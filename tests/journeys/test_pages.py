@@ -159,6 +159,8 @@ def violations(page) -> list[str]:
     """Return what axe calls a barrier on the page as it stands."""
     if not page.evaluate("typeof axe === 'object'"):
         page.evaluate(AXE_SCRIPT)
+    # A claim before may have left the focus on the way past the heading, which then covers it.
+    page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
     found = page.evaluate("rules => axe.run(rules).then((told) => told.violations)", RULES)
     return [f"{v['id']}: {n['html'][:160]}" for v in found for n in v["nodes"][:3]]
 
