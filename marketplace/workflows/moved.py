@@ -20,7 +20,7 @@ from marketplace.kernel.clock import second_of
 NOTED_FROM = timedelta(minutes=15)
 """An elder is told of another time from so much on."""
 
-_To = tuple[str, str, str, str]
+To = tuple[str, str, str, str]
 """Channel, kind and id of a recipient, template."""
 
 
@@ -43,19 +43,28 @@ def tell_moved(
     for row in rows:
         was, will = before.get(row.id, ()), after.get(row.id, ())
         begins = min((a["starts_at"] for a in will), default=None)
-        for channel, kind, who, template in _told(row, was, will, watching, actor, to_vendor):
-            outbox.post(
-                session,
-                due_at=at,
-                channel=channel,
-                recipient_kind=kind,
-                recipient_id=who,
-                template=template,
-                about=f"{row.id}/{at.isoformat()}",
-                day=row.visit_on.isoformat(),
-                work_order_id=row.id,
-                **({} if begins is None else {"start_s": second_of(row.visit_on, begins)}),
-            )
+        told = _told(row, was, will, watching, actor, to_vendor)
+        when = {} if begins is None else {"start_s": second_of(row.visit_on, begins)}
+        tell(session, row, told, at=at, **when)
+
+
+def tell(
+    session: Session, row: Row[Any], told: Sequence[To], *, at: datetime, **values: Any
+) -> None:
+    """Post what is told of one work order, each message once per change."""
+    for channel, kind, who, template in told:
+        outbox.post(
+            session,
+            due_at=at,
+            channel=channel,
+            recipient_kind=kind,
+            recipient_id=who,
+            template=template,
+            about=f"{row.id}/{at.isoformat()}",
+            day=row.visit_on.isoformat(),
+            work_order_id=row.id,
+            **values,
+        )
 
 
 def _told(
@@ -65,12 +74,12 @@ def _told(
     watching: Mapping[str, Sequence[str]],
     actor: Actor,
     to_vendor: str,
-) -> list[_To]:
+) -> list[To]:
     old = {a.caregiver_id: a.starts_at for a in was}
     new = {a["caregiver_id"]: a["starts_at"] for a in will}
     if old == new:
         return []
-    told: list[_To] = [("screen", "caregiver", c, "stop_taken_over") for c in old.keys() - new]
+    told: list[To] = [("screen", "caregiver", c, "stop_taken_over") for c in old.keys() - new]
     told += [("screen", "caregiver", c, "stop_added") for c in new.keys() - old]
     told += [("screen", "caregiver", c, "stop_moved") for c in new if old.get(c, new[c]) != new[c]]
     if actor.vendor_id != row.vendor_id:

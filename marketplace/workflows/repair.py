@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
-from marketplace.kernel import audit, outbox
+from marketplace.kernel import audit
 from marketplace.kernel.actor import SYSTEM, Actor
 from marketplace.kernel.clock import instant_of, second_of
 from marketplace.kernel.errors import BadInput
@@ -19,6 +19,7 @@ from marketplace.orders.states import State
 from marketplace.workflows import policy, subjects
 from marketplace.workflows.advise import Substitute, substitutes_for
 from marketplace.workflows.cancel import TooSoon
+from marketplace.workflows.moved import tell
 from marketplace.workflows.offer import back_to_pool, offer_next
 from marketplace.workflows.policy import Action
 from marketplace.workflows.seats import Seat, write_seats
@@ -165,18 +166,7 @@ def _tell(
         told.append(("screen", "vendor", row.vendor_id, "visit_repaired"))
     if answer.caregiver_id is not None:
         told.append(("screen", "caregiver", answer.caregiver_id, "stop_added"))
-    for channel, kind, who, template in told:
-        outbox.post(
-            session,
-            due_at=at,
-            channel=channel,
-            recipient_kind=kind,
-            recipient_id=who,
-            template=template,
-            about=f"{row.id}/{at.isoformat()}",
-            day=row.visit_on.isoformat(),
-            work_order_id=row.id,
-        )
+    tell(session, row, told, at=at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,18 +231,8 @@ def _withdraw(session: Session, actor: Actor, request: WithdrawRequest, at: date
         _tell(session, row, [], sent, at=at)
         answer = Withdrawn(row.id, sent.state, sent.caregiver_id)
     else:
-        for kind, who in (("vendor", row.vendor_id), ("role", "hotline")):
-            outbox.post(
-                session,
-                due_at=at,
-                channel="screen",
-                recipient_kind=kind,
-                recipient_id=who,
-                template="nobody_goes",
-                about=f"{row.id}/{at.isoformat()}",
-                day=row.visit_on.isoformat(),
-                work_order_id=row.id,
-            )
+        told = [("vendor", row.vendor_id), ("role", "hotline")]
+        tell(session, row, [("screen", kind, who, "nobody_goes") for kind, who in told], at=at)
     audit.record(
         session,
         at=at,
