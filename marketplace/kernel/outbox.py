@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
 
 from sqlalchemy import JSON, Index, String, UniqueConstraint
 from sqlalchemy.dialects import postgresql, sqlite
@@ -81,6 +81,23 @@ class OutboxMessage(Base):
     delivered_at: Mapped[datetime | None] = mapped_column(Instant)
     attempts: Mapped[int] = mapped_column(default=0)
     last_error: Mapped[str | None] = mapped_column(String(200))
+
+
+class Recipient(TypedDict):
+    """Whom a message is for: the two arguments of ``post`` that say it."""
+
+    recipient_kind: str
+    recipient_id: str
+
+
+def office(*, district_code: str, town_code: str | None = None) -> Recipient:
+    """Return the office that answers for a place: the town's street office, else the district's bureau.
+
+    A message names a visit of somebody's home, so it goes to the office of that area, not to all.
+    """
+    if town_code is not None:
+        return {"recipient_kind": "town", "recipient_id": town_code}
+    return {"recipient_kind": "district", "recipient_id": district_code}
 
 
 def post(

@@ -38,11 +38,19 @@ def links_of(session: Session, account_id: str) -> list[str]:
 
 
 def said_to(
-    session: Session, readers: Iterable[tuple[str, str]], *, at: datetime, limit: int = 100
+    session: Session, readers: Iterable[tuple[str, str | None]], *, at: datetime, limit: int = 100
 ) -> list[Message]:
-    """Return what was said to these readers (kind, id) in the last thirty days: one statement."""
+    """Return what was said to these readers (kind, id) in the last thirty days: one statement.
+
+    The id ``None`` stands for all of a kind: the city's bureau reads every district's.
+    """
     m = OutboxMessage
-    to = [and_(m.recipient_kind == kind, m.recipient_id == who) for kind, who in readers]
+    to = [
+        m.recipient_kind == kind
+        if who is None
+        else and_(m.recipient_kind == kind, m.recipient_id == who)
+        for kind, who in readers
+    ]
     if not to:
         return []
     rows = session.execute(

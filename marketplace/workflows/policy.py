@@ -182,6 +182,7 @@ class _May:
     reach: Reach
     power: str | None = None
     not_own_entry: bool = False
+    whole_city: bool = False
 
 
 E, F, H, C = Role.ELDER, Role.FAMILY, Role.HOTLINE, Role.COMMUNITY
@@ -263,7 +264,7 @@ TABLE: dict[Action, dict[Role, _May]] = {
     Action.OFFER: {H: _ALL, B: _DISTRICT, SYS: _ALL},
     Action.SEE_OFFERS: {V: _May(_own_or_offered), H: _ALL, SYS: _ALL},
     Action.ANSWER_OFFER: {V: _May(_own_or_offered)},
-    Action.PLAN_DAY: {B: _ALL, SYS: _ALL},
+    Action.PLAN_DAY: {B: _May(_anywhere, whole_city=True), SYS: _ALL},
     Action.ASSIGN_BY_HAND: {V: _VENDOR, B: _DISTRICT, SYS: _ALL},
     Action.EDIT_ROSTER: {V: _VENDOR, SYS: _ALL},
     Action.ADD_PROOF: {V: _VENDOR, SYS: _ALL},
@@ -356,14 +357,19 @@ def roles_of(action: Action) -> frozenset[Role]:
 def require(actor: Actor, action: Action, about: About = NOTHING) -> None:
     """Return when the actor may do the action to the object.
 
-    Raises ``NotAllowed`` where the role, a family's power or the two-person rule forbids it, and
-    ``NotFound`` where the object lies outside the actor's reach, so that ids cannot be tried out.
+    Raises ``NotAllowed`` where the role, a family's power or the two-person rule forbids it, or where
+    it concerns the whole city and the account is one district's, and ``NotFound`` where the object lies
+    outside the actor's reach, so that ids cannot be tried out.
     """
     may = TABLE[action].get(actor.role)
     if may is None:
         raise NotAllowed(action=action.value, role=actor.role.value)
     if not may.reach(actor, about):
         raise NotFound(kind=about.kind, id=about.id)
+    if may.whole_city and district_of(actor) is not None:
+        raise NotAllowed(
+            action=action.value, role=actor.role.value, needs="the whole city's account"
+        )
     if may.power is not None and may.power not in about.powers:
         raise NotAllowed(action=action.value, role=actor.role.value, needs_power=may.power)
     if may.not_own_entry and about.entered_by is not None and about.entered_by == actor.user_id:

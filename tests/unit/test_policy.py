@@ -35,6 +35,13 @@ def test_an_office_of_a_town_never_reaches_beyond_its_district():
         assert not policy.scope(beyond, Action.SEE_STATEMENT).everything
 
 
+def test_a_district_does_not_plan_the_citys_day():
+    policy.require(actor(Role.BUREAU), Action.PLAN_DAY)
+    with pytest.raises(NotAllowed) as refused:
+        policy.require(actor(Role.BUREAU, district_code="321202"), Action.PLAN_DAY)
+    assert refused.value.facts["needs"] == "the whole city's account"
+
+
 def test_every_action_has_a_row():
     assert set(policy.TABLE) == set(Action)
 

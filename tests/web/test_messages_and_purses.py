@@ -7,6 +7,7 @@ import pytest
 from marketplace.accounts.models import Account
 from marketplace.app import db
 from marketplace.config import Settings
+from marketplace.kernel import outbox
 from marketplace.kernel.actor import Actor, Role
 from marketplace.kernel.clock import Period
 from marketplace.workflows.purses import TopUp, top_up
@@ -72,6 +73,39 @@ def test_messages_are_closed_to_strangers_and_to_who_gets_none(app, city):
     assert city.get("/messages").status_code == 302
     city.sign_in("auditor")
     assert city.get("/messages").status_code == 403
+
+
+def test_an_office_reads_what_is_said_of_its_own_area_only(app, accounts, browser):
+    with app.app_context():
+        for n, place in enumerate(({"town_code": "321202001"}, {"town_code": None})):
+            outbox.post(
+                db.session,
+                due_at=builders.NOW,
+                channel="screen",
+                **outbox.office(district_code="321202", **place),
+                template="visit_not_verified",
+                about=f"W{n}",
+                day=f"2026-11-2{n + 3}",
+                work_order_id=f"W{n}",
+                why="PHONE",
+            )
+        db.session.commit()
+
+    def days(username, **area):
+        with app.app_context():
+            account = db.session.query(Account).filter_by(username=username).one()
+            account.district_code, account.town_code = area.get("district"), area.get("town")
+            db.session.commit()
+        browser.sign_in(username)
+        page = browser.get("/messages").text
+        browser.post("/sign-out", {}, page="/messages")
+        return [n for n in (0, 1) if f"/visits/W{n}" in page]
+
+    assert days("street", district="321202", town="321202001") == [0]
+    assert days("street", district="321202", town="321202002") == []
+    assert days("bureau", district="321202") == [1]
+    assert days("bureau", district="321281") == []
+    assert days("bureau") == [1]
 
 
 def test_an_elder_sees_where_the_purse_came_from(city):

@@ -42,8 +42,11 @@ def page() -> str:
     )
 
 
-def _readers(actor: Actor) -> list[tuple[str, str]]:
-    """Return as whom somebody is written to; relatives read what is meant for relatives."""
+def _readers(actor: Actor) -> list[tuple[str, str | None]]:
+    """Return as whom somebody is written to; relatives read what is meant for relatives.
+
+    Offices read what is said to their own area; the city's bureau what is said to every district.
+    """
     match actor.role:
         case Role.ELDER:
             return [("elder", e) for e in sorted(actor.elder_ids)]
@@ -54,5 +57,9 @@ def _readers(actor: Actor) -> list[tuple[str, str]]:
             return [("vendor", actor.vendor_id)] if actor.vendor_id else []
         case Role.CAREGIVER:
             return [("caregiver", actor.caregiver_id)] if actor.caregiver_id else []
+        case Role.STREET:
+            return [("town", actor.town_code)] if actor.town_code else []
+        case Role.BUREAU:
+            return [("district", actor.district_code)]
         case _:
             return [("role", actor.role.value)]
