@@ -46,6 +46,10 @@ class NotAllowed(DomainError):
     kind = "forbidden"
 
 
+class SecondPersonNeeded(NotAllowed):
+    """Whoever entered a thing does not also approve it; a colleague does. Facts: ``action``, ``role``."""
+
+
 class Conflict(DomainError):
     """Somebody else changed the thing first, or its state does not permit the step."""
 

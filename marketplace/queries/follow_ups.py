@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from marketplace.catalogue.models import ServiceVersion
 from marketplace.elders.models import Elder, FollowUp
 from marketplace.kernel.actor import Scope
-from marketplace.orders.models import WorkOrder
+from marketplace.orders.models import Order, WorkOrder
 
 
 @dataclass(frozen=True, slots=True)
 class CallLine:
-    """One call that waits. ``visit_on`` and the service where it is about a visit."""
+    """One call that waits. ``visit_on``, the service and who ordered it where it is about a visit."""
 
     id: str
     kind: str
@@ -34,6 +34,7 @@ class CallLine:
     window_start_s: int | None
     service_zh: str | None
     service_en: str | None
+    placed_by: str | None
 
 
 def waiting(
@@ -42,10 +43,14 @@ def waiting(
     *,
     kind: str | None = None,
     elder_id: str | None = None,
+    caller_id: str | None = None,
     limit: int = 50,
     offset: int = 0,
 ) -> list[CallLine]:
-    """Return calls that wait in the reader's area, welfare checks before the rest: one statement."""
+    """Return calls that wait in the reader's area, welfare checks before the rest: one statement.
+
+    ``caller_id`` leaves out what that account may not do: ask about visits that it ordered itself.
+    """
     query = (
         select(
             FollowUp,
@@ -57,9 +62,11 @@ def waiting(
             WorkOrder.window_start_s,
             ServiceVersion.name_zh,
             ServiceVersion.name_en,
+            Order.placed_by,
         )
         .join(Elder, Elder.id == FollowUp.elder_id)
         .outerjoin(WorkOrder, WorkOrder.id == FollowUp.work_order_id)
+        .outerjoin(Order, Order.id == WorkOrder.order_id)
         .outerjoin(ServiceVersion, ServiceVersion.id == WorkOrder.service_version_id)
         .where(FollowUp.result == "")
         .order_by((FollowUp.kind != "welfare"), FollowUp.due_at, FollowUp.id)
@@ -68,6 +75,14 @@ def waiting(
         query = query.where(FollowUp.kind == kind)
     if elder_id is not None:
         query = query.where(FollowUp.elder_id == elder_id)
+    if caller_id is not None:
+        query = query.where(
+            or_(
+                FollowUp.kind != "call_back",
+                Order.placed_by.is_(None),
+                Order.placed_by != caller_id,
+            )
+        )
     if scope.town_code is not None:
         query = query.where(Elder.town_code == scope.town_code)
     elif scope.district_code is not None:
@@ -90,8 +105,9 @@ def waiting(
             window_start_s=start_s,
             service_zh=zh,
             service_en=en,
+            placed_by=placed_by,
         )
-        for f, name, born_on, alone, district, on, start_s, zh, en in session.execute(
+        for f, name, born_on, alone, district, on, start_s, zh, en, placed_by in session.execute(
             query.offset(offset).limit(limit)
         )
     ]

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from marketplace.kernel.errors import BadInput, Conflict, NotAllowed, WrongState
+from marketplace.kernel.errors import BadInput, Conflict, SecondPersonNeeded, WrongState
 from marketplace.settlement import rules, service
 from marketplace.settlement.models import (
     STEPS,
@@ -185,7 +185,7 @@ def holdback_steps(
 def take_holdback_step(session: Session, step: HoldbackStep) -> bool:
     """Write a step; return ``False`` where this person took it before.
 
-    Raises ``NotAllowed`` where one person would take both, ``WrongState`` where another took it.
+    Raises ``SecondPersonNeeded`` where one person would take both, ``WrongState`` where another took it.
     """
     done = holdback_steps(session, step.quarter, step.vendor_id, step.district_code)
     if len(done) >= step.number:
@@ -193,7 +193,7 @@ def take_holdback_step(session: Session, step: HoldbackStep) -> bool:
             return False
         raise WrongState(id=step.quarter, state=f"step {len(done)}", expected=["a step not taken"])
     if any(d.by == step.by for d in done):
-        raise NotAllowed(action="release_holdback", role="bureau", needs="a second person")
+        raise SecondPersonNeeded(action="release_holdback", role="bureau")
     session.add(step)
     session.flush()
     return True

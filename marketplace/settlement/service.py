@@ -11,7 +11,7 @@ from sqlalchemy import Row, func, insert, select
 from sqlalchemy.orm import Session
 
 from marketplace.kernel.actor import Actor
-from marketplace.kernel.errors import NotAllowed, NotFound, WrongState
+from marketplace.kernel.errors import NotFound, SecondPersonNeeded, WrongState
 from marketplace.settlement import rules
 from marketplace.settlement.models import (
     STEPS,
@@ -316,7 +316,7 @@ def sign(
 ) -> bool:
     """Put a signature under a statement; return ``False`` where this person gave it before.
 
-    Raises ``WrongState`` out of order, ``NotAllowed`` where one person would sign two steps. The
+    Raises ``WrongState`` out of order, ``SecondPersonNeeded`` where one person would sign two steps. The
     primary key lets one of two that sign at once through.
     """
     row = statement(session, number)
@@ -331,7 +331,7 @@ def sign(
             id=number, state=done[-1].step if done else "issued", expected=_before(wanted)
         )
     if any(s.by == actor.user_id for s in done):
-        raise NotAllowed(action=step, role=actor.role.value, needs="a second person")
+        raise SecondPersonNeeded(action=step, role=actor.role.value)
     session.execute(
         insert(StatementSignature),
         [

@@ -660,6 +660,9 @@ def proof_word(kind: str, method: str) -> str:
 ERRORS: dict[str, Any] = {
     "not_found": _l("There is no such thing, or it is not yours to see."),
     "not_allowed": _l("Your role does not allow this."),
+    "second_person_needed": _l(
+        "You entered this yourself. A second person does this step: hand it to a colleague."
+    ),
     "conflict": _l("Somebody else changed this first. Load the page again."),
     "wrong_state": _l("This order has moved on in the meantime. Load the page again."),
     "key_reused": _l("This was sent before with other content. Load the page again."),

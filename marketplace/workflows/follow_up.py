@@ -17,7 +17,7 @@ from marketplace.elders.models import Elder, FollowUp
 from marketplace.kernel import audit, outbox
 from marketplace.kernel.actor import SYSTEM, Actor
 from marketplace.kernel.clock import instant_of, local, today
-from marketplace.kernel.errors import BadInput
+from marketplace.kernel.errors import BadInput, SecondPersonNeeded
 from marketplace.kernel.ids import new_id
 from marketplace.kernel.ports import Ports
 from marketplace.orders import service as orders
@@ -85,7 +85,8 @@ def record_result(
     """Write how a call ended and do what follows from it.
 
     A satisfied elder confirms the visit; one who denies it or is not satisfied keeps its money held
-    and opens a complaint; somebody sent to a door is asked about again within the hour.
+    and opens a complaint; somebody sent to a door is asked about again within the hour. Raises
+    ``SecondPersonNeeded`` for answers about a visit that the caller ordered.
     """
     return run_step(
         session,
@@ -105,6 +106,8 @@ def _record(session: Session, actor: Actor, request: ResultRequest, at: datetime
     policy.require(actor, Action.FOLLOW_UP, subjects.about_elder(session, actor, elder))
     if request.result not in RESULTS[row.kind]:
         raise BadInput(field="result", value=request.result, expected=list(RESULTS[row.kind]))
+    if request.result == "answered":
+        _check_not_own(session, actor, row.work_order_id)
     answers = _checked(request.answers) if request.result == "answered" else {}
     opened = None
     if request.result == "no_answer" and row.attempts + 1 < MOST_TRIES:
@@ -129,6 +132,15 @@ def _record(session: Session, actor: Actor, request: ResultRequest, at: datetime
         opened=opened,
     )
     return answer
+
+
+def _check_not_own(session: Session, actor: Actor, work_order_id: str | None) -> None:
+    """Refuse answers about a visit to whoever ordered it: one person alone would move the money."""
+    if work_order_id is None:
+        return
+    order_id = orders.work_order(session, work_order_id).order_id
+    if orders.order(session, order_id).placed_by == actor.user_id:
+        raise SecondPersonNeeded(action=Action.FOLLOW_UP.value, role=actor.role.value)
 
 
 def _checked(answers: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from marketplace.kernel.actor import Actor, Role, Scope
-from marketplace.kernel.errors import NotAllowed, NotFound
+from marketplace.kernel.errors import NotAllowed, NotFound, SecondPersonNeeded
 
 
 class Action(StrEnum):
@@ -283,7 +283,7 @@ TABLE: dict[Action, dict[Role, _May]] = {
     Action.CONFIRM: {
         E: _ELDER,
         F: _family("see_visits"),
-        H: _ALL,
+        H: _ALL_BUT_OWN,
         C: _May(_in_town, not_own_entry=True),
         SYS: _ALL,
     },
@@ -319,7 +319,7 @@ TABLE: dict[Action, dict[Role, _May]] = {
     Action.SEE_CARDS: {E: _ELDER, H: _ALL, C: _TOWN, S: _TOWN, B: _DISTRICT, SYS: _ALL},
     Action.REVOKE_CARD: {E: _ELDER, H: _ALL, C: _TOWN, S: _TOWN, B: _DISTRICT, SYS: _ALL},
     Action.REDEEM_AT_SITE: {V: _VENDOR, G: _VENDOR},
-    Action.REDEEM_BY_PHONE: {H: _ALL},
+    Action.REDEEM_BY_PHONE: {H: _ALL_BUT_OWN},
     Action.ENTER_PAPER: {H: _ALL, C: _TOWN, S: _TOWN},
     Action.KEEP_ACCOUNTS: {SYS: _ALL},
     Action.RUN_CROSSCHECK: {B: _May(_in_district), SYS: _ALL},
@@ -345,8 +345,8 @@ TABLE: dict[Action, dict[Role, _May]] = {
         B: _May(_in_district, not_own_entry=True),
     },
 }
-"""The law. A community worker may enter and may confirm, never both for one order; civil affairs
-never approves its own entry; the auditor appears in actions that only read."""
+"""The law. A community worker and a hotline operator may enter and may confirm, never both for one
+order; civil affairs never approves its own entry; the auditor appears in actions that only read."""
 
 
 def roles_of(action: Action) -> frozenset[Role]:
@@ -357,9 +357,9 @@ def roles_of(action: Action) -> frozenset[Role]:
 def require(actor: Actor, action: Action, about: About = NOTHING) -> None:
     """Return when the actor may do the action to the object.
 
-    Raises ``NotAllowed`` where the role, a family's power or the two-person rule forbids it, or where
-    it concerns the whole city and the account is one district's, and ``NotFound`` where the object lies
-    outside the actor's reach, so that ids cannot be tried out.
+    Raises ``NotAllowed`` where the role or a family's power forbids it, or where it concerns the whole
+    city and the account is one district's, ``SecondPersonNeeded`` where the two-person rule forbids it,
+    and ``NotFound`` where the object lies outside the actor's reach, so that ids cannot be tried out.
     """
     may = TABLE[action].get(actor.role)
     if may is None:
@@ -373,7 +373,7 @@ def require(actor: Actor, action: Action, about: About = NOTHING) -> None:
     if may.power is not None and may.power not in about.powers:
         raise NotAllowed(action=action.value, role=actor.role.value, needs_power=may.power)
     if may.not_own_entry and about.entered_by is not None and about.entered_by == actor.user_id:
-        raise NotAllowed(action=action.value, role=actor.role.value, needs="a second person")
+        raise SecondPersonNeeded(action=action.value, role=actor.role.value)
 
 
 def allows(actor: Actor, action: Action, about: About = NOTHING) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from marketplace.kernel.actor import Actor
-from marketplace.kernel.errors import BadInput, NotAllowed, WrongState
+from marketplace.kernel.errors import BadInput, SecondPersonNeeded, WrongState
 from marketplace.kernel.ids import new_id
 from marketplace.kernel.ports import Ports
 from marketplace.orders import service as orders
@@ -89,7 +89,7 @@ def _paper(session: Session, actor: Actor, request: PaperEntry, at: datetime) ->
         add_proof(session, row.id, "check_in", new_id(), proof, actor, said_at=request.began_at)
         return answered(session, row, actor, at, "enter_paper", why="second_person")
     if before.first_by == actor.user_id:
-        raise NotAllowed(action="enter_paper", role=actor.role.value, needs="a second person")
+        raise SecondPersonNeeded(action="enter_paper", role=actor.role.value)
     if row.state != State.IN_SERVICE.value:
         raise WrongState(id=row.id, state=row.state, expected=[State.IN_SERVICE.value])
     differs = papers.enter_second(session, before, typed=typed, by=actor.user_id, at=at)

@@ -68,6 +68,8 @@ from vendors.models import Certificate, VendorCategory, VendorDistrict
 
 ONE, TWO = Actor("one", Role.SYSTEM), Actor("two", Role.SYSTEM)
 HOTLINE = Actor("u-hotline", Role.HOTLINE)
+COLLEAGUE = Actor("u-colleague", Role.HOTLINE)
+"""Who asks about visits: never who ordered them."""
 BUREAU = Actor("u-bureau", Role.BUREAU, district_code=DISTRICT)
 TOWN = "321204100"
 SIGNERS = {
@@ -300,7 +302,7 @@ class World:
         """The elder confirms by telephone: the hold is captured."""
         if row := self._pick(number, "done"):
             request = confirm.ConfirmRequest(row.id, "voice", reference=f"call-{self.count}")
-            self._do(number, confirm.confirm, HOTLINE, request=request)
+            self._do(number, confirm.confirm, COLLEAGUE, request=request)
 
     def dispute(self, number: int) -> None:
         if row := self._pick(number, "done"):

@@ -3,7 +3,7 @@
 import pytest
 
 from marketplace.kernel.actor import Actor, Role
-from marketplace.kernel.errors import NotAllowed, NotFound
+from marketplace.kernel.errors import NotAllowed, NotFound, SecondPersonNeeded
 from marketplace.workflows import policy
 from marketplace.workflows.policy import About, Action, Field
 
@@ -90,6 +90,14 @@ def test_community_worker_does_not_confirm_what_they_entered():
         policy.require(worker, Action.CONFIRM, entered)
     other = About(elder_id="E1", town_code="321202001", entered_by="somebody else")
     policy.require(worker, Action.CONFIRM, other)
+
+
+@pytest.mark.parametrize("action", [Action.CONFIRM, Action.REDEEM_BY_PHONE])
+def test_an_operator_does_not_confirm_by_phone_what_they_ordered(action):
+    operator = actor(Role.HOTLINE)
+    with pytest.raises(SecondPersonNeeded):
+        policy.require(operator, action, About(entered_by=operator.user_id))
+    policy.require(operator, action, About(entered_by="somebody else"))
 
 
 def test_community_worker_stays_in_their_town():

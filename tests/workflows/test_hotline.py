@@ -10,10 +10,18 @@ from sqlalchemy import func, select
 from marketplace.elders.links import AlreadyLinked, LinkCodeWrong
 from marketplace.elders.models import Consent, Elder, FamilyLink, FollowUp, LinkCode
 from marketplace.kernel.actor import Actor, Role
-from marketplace.kernel.errors import BadInput, NotAllowed, NotFound, WrongState
+from marketplace.kernel.errors import (
+    BadInput,
+    NotAllowed,
+    NotFound,
+    SecondPersonNeeded,
+    WrongState,
+)
 from marketplace.kernel.outbox import OutboxMessage
 from marketplace.orders.models import WorkOrderEvent
+from marketplace.queries import follow_ups
 from marketplace.queries.people import bound_elder_ids
+from marketplace.workflows import policy
 from marketplace.workflows import repair as repairing
 from marketplace.workflows.cancel import TooSoon
 from marketplace.workflows.complain import ComplaintRequest, complain
@@ -73,6 +81,22 @@ def test_a_satisfied_elder_confirms_by_telephone_and_the_money_is_taken(city, po
     assert answered(city, ports, waiting(city)[0]).result == "satisfied"
     assert state_of(city, work_order_id) == "confirmed"
     assert kinds(city, work_order_id) == ["pending", "post"]
+
+
+@pytest.mark.parametrize("asker", [HOTLINE, COMMUNITY], ids=lambda a: a.role.value)
+def test_who_took_an_order_does_not_ask_whether_its_visit_was_good(city, ports, clock, asker):
+    work_order_id = served(city, ports, clock, actor=asker, reference="call-1")
+    find_due(city, ports)
+    call = waiting(city)[0]
+    with pytest.raises(SecondPersonNeeded):
+        answered(city, ports, call, actor=asker)
+    assert (state_of(city, work_order_id), kinds(city, work_order_id)) == ("done", ["pending"])
+    everywhere = policy.scope(asker, policy.Action.FOLLOW_UP)
+    assert follow_ups.waiting(city, everywhere, caller_id=asker.user_id) == []
+    assert [c.id for c in follow_ups.waiting(city, everywhere, caller_id="u-other")] == [call.id]
+    colleague = Actor("u-colleague", Role.HOTLINE)
+    assert answered(city, ports, call, actor=colleague).result == "satisfied"
+    assert state_of(city, work_order_id) == "confirmed"
 
 
 def test_an_elder_who_saw_nobody_keeps_the_money_held_and_a_complaint_waits(city, ports, clock):

@@ -321,7 +321,7 @@ def test_the_commands_walk_a_change_from_preview_to_release(app, tmp_path):
         change = kept.output.rsplit("change ", 1)[1].split(":")[0]
         own = run(args=["programmes", "release", change, "--by", "one"])
         assert own.exit_code == 1
-        assert "not_allowed" in own.output
+        assert "second_person_needed" in own.output
         done = run(args=["programmes", "release", change, "--by", "two"])
         assert "GP-C from 2027-01-01, released" in done.output
         listed = run(args=["programmes", "list", "--on", "2026-12-01"])

@@ -10,7 +10,13 @@ from sqlalchemy import select, text
 from marketplace.elders.models import Elder
 from marketplace.kernel.actor import Actor, Role
 from marketplace.kernel.commands import CommandKey
-from marketplace.kernel.errors import BadInput, NotAllowed, NotFound, WrongState
+from marketplace.kernel.errors import (
+    BadInput,
+    NotAllowed,
+    NotFound,
+    SecondPersonNeeded,
+    WrongState,
+)
 from marketplace.kernel.outbox import OutboxMessage
 from marketplace.visits import cards as visit_cards
 from marketplace.visits import service as visits
@@ -304,6 +310,20 @@ def test_what_the_elder_says_from_the_own_number_captures_the_hold(city, ports, 
         ("check_out", "landline", "call-77"),
     ]
     assert PHONE not in str([tuple(r) for r in city.execute(select(CommandKey.__table__))])
+
+
+def test_the_operator_who_took_an_order_does_not_also_redeem_it_by_phone(city, ports, clock):
+    with_phone(city, ports)
+    work_order_id = assigned(city, ports, actor=HOTLINE, reference="call-1")
+    clock.at = world.local(TUESDAY, 10.5)
+    with pytest.raises(SecondPersonNeeded) as refused:
+        by_phone(city, ports, clock, work_order_id)
+    assert refused.value.facts == {"action": "redeem_by_phone", "role": "hotline"}
+    assert state_of(city, work_order_id) == "assigned"
+    assert {s.state for s in shares_of(city, work_order_id)} == {"held"}
+    assert visits.of_work_order(city, work_order_id) == []
+    colleague = Actor("u-colleague", Role.HOTLINE)
+    assert by_phone(city, ports, clock, work_order_id, actor=colleague).state == "confirmed"
 
 
 def test_a_call_from_an_unknown_number_keeps_the_hold_for_a_person(city, ports, clock):

@@ -5,9 +5,15 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from marketplace.kernel.errors import BadInput, NotAllowed, NotFound, WrongState
+from marketplace.kernel.actor import Actor, Role
+from marketplace.kernel.errors import (
+    BadInput,
+    NotAllowed,
+    NotFound,
+    SecondPersonNeeded,
+    WrongState,
+)
 from marketplace.kernel.outbox import OutboxMessage
-from marketplace.orders import service as orders
 from marketplace.visits import homecode
 from marketplace.visits.models import Evidence, Visit
 from marketplace.visits.rules import CodeWrong, TooEarly, WaitAtTheDoor
@@ -59,7 +65,12 @@ HOME = {"lat": 32.51, "lng": 120.14, "accuracy_m": 10}
 
 def assigned(session, ports, *, service="ZJ001", crew=("C1",), actor=ELDER, **changed):
     """Return a work order of tomorrow at nine, with its crew sent by hand."""
-    order = {"service_code": service, "window_start_s": 9 * 3600, "window_end_s": 10 * 3600}
+    order = {
+        "service_code": service,
+        "window_start_s": 9 * 3600,
+        "window_end_s": 10 * 3600,
+        "actor": actor,
+    }
     work_order_id = accepted(session, ports, **{**order, **changed})
     request = SubstituteRequest(work_order_id, list(crew), 9 * 3600)
     substitute(session, ports, V1, key=key(), request=request)
@@ -264,13 +275,20 @@ def test_a_pin_is_the_code_that_the_home_shows(city, ports, clock):
 
 
 def test_a_community_worker_does_not_confirm_what_they_ordered(city, ports, clock):
-    work_order_id = served(city, ports, clock, actor=COMMUNITY)
-    row = orders.work_order(city, work_order_id)
-    orders.set_order(city, row.order_id, placed_by=COMMUNITY.user_id)
-    city.commit()
+    work_order_id = served(city, ports, clock, actor=COMMUNITY, reference="v-8")
     request = ConfirmRequest(work_order_id, "worker", reference="v-9")
-    with pytest.raises(NotAllowed):
+    with pytest.raises(SecondPersonNeeded):
         confirm(city, ports, COMMUNITY, key=key(), request=request)
+
+
+def test_an_operator_does_not_confirm_by_voice_what_they_ordered(city, ports, clock):
+    work_order_id = served(city, ports, clock, actor=HOTLINE, reference="call-1")
+    request = ConfirmRequest(work_order_id, "voice", reference="call-2")
+    with pytest.raises(SecondPersonNeeded):
+        confirm(city, ports, HOTLINE, key=key(), request=request)
+    assert (state_of(city, work_order_id), kinds(city, work_order_id)) == ("done", ["pending"])
+    colleague = Actor("u-colleague", Role.HOTLINE)
+    assert confirm(city, ports, colleague, key=key(), request=request).state == "confirmed"
 
 
 def test_a_vendor_corrects_by_hand_only_with_a_reason(city, ports, clock):

@@ -125,6 +125,7 @@ def _console(
         "waits": follow_ups.waiting(session(), reach, limit=6),
         "counts": follow_ups.counts(session(), reach),
         "call_reason": CALL_REASONS.get,
+        "me_id": current_actor().user_id,
         "powers_words": POWERS,
         "categories": COMPLAINTS,
         "dial": dial,
@@ -324,7 +325,7 @@ def result() -> Response:
 
 def _next_call() -> Response:
     reach = scope(current_actor(), Action.FOLLOW_UP)
-    rest = follow_ups.waiting(session(), reach, limit=1)
+    rest = follow_ups.waiting(session(), reach, caller_id=current_actor().user_id, limit=1)
     if not rest:
         return redirect(url_for("hotline.console"))
     return redirect(url_for("hotline.console", elder=rest[0].elder_id, task=rest[0].id))
