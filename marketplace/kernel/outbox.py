@@ -28,6 +28,7 @@ FOR_PEOPLE = frozenset(
         "nobody_accepts",
         "nobody_goes",
         "offer_made",
+        "payment_aside",
         "please_confirm",
         "statement.issued",
         "statement.released",

@@ -74,6 +74,10 @@ MESSAGES: dict[str, Any] = {
     "visit_not_verified": _l(
         "The visit on %(day)s could not be verified; its money is held. Decide it."
     ),
+    "payment_aside": _l(
+        "%(sum)s paid on bill %(bill)s for %(elder)s could not be booked. Find out whose it is: it is"
+        " booked once the register has that number; else have the provider give it back."
+    ),
     "card_refused": _l("A card was refused at a site. Ring the site and see who stands there."),
 }
 """Template of a message -> its sentence. The facts in it are made from the message's values."""
@@ -89,6 +93,8 @@ def _facts(values: Mapping[str, Any]) -> dict[str, str]:
         "num": str(values.get("num", "")),
         "month": str(values.get("period", "")),
         "reason": str(values.get("reason", "")),
+        "bill": str(values.get("bill_id", "")),
+        "elder": str(values.get("elder_id", "")),
     }
     if "day" in values:
         facts["day"] = date_plain(date.fromisoformat(values["day"]))

@@ -13,10 +13,16 @@ from marketplace.kernel import audit, outbox
 from marketplace.kernel.actor import SYSTEM, Actor
 from marketplace.kernel.clock import Period, local, today
 from marketplace.kernel.db import transaction
-from marketplace.kernel.errors import BadInput
+from marketplace.kernel.errors import BadInput, DomainError, NotFound
 from marketplace.kernel.ids import new_id
 from marketplace.kernel.outbox import OutboxMessage
-from marketplace.kernel.ports import DeliveryFailed, OutsideRefused, PaymentProvider, Ports
+from marketplace.kernel.ports import (
+    DeliveryFailed,
+    OutsideRefused,
+    PaymentProvider,
+    PaymentReceived,
+    Ports,
+)
 from marketplace.orders import service as orders
 from marketplace.vouchers import own_debts, payouts
 from marketplace.vouchers.models import LedgerAccount, LedgerTransfer
@@ -63,10 +69,25 @@ class Billed:
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """How many payments of the provider were booked, and how many refunds were ordered."""
+    """How many payments of the provider were booked, and how many refunds were ordered.
+
+    ``aside``: the bills of payments that could not be booked; a person was told of each.
+    """
 
     booked: int
     refunded: int
+    aside: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentAside:
+    """The bill of a payment that waits for a person."""
+
+    bill_id: str
+
+
+WHOLE_CITY = "city"
+"""The office of what belongs to no district: the bureau of the whole city reads it."""
 
 
 def owed_fen(session: Session, elder_id: str) -> int:
@@ -189,51 +210,110 @@ def _provider(ports: Ports) -> PaymentProvider:
 def collect(session: Session, ports: Ports) -> Collected:
     """Book what families paid since, each once, and give back what elders paid too much.
 
+    A payment that cannot be booked, such as for an elder whom the register does not know, stops no
+    other: the city's bureau is told of it each month, and every round tries it again.
     Safe to kill and to run twice at once: a payment is known by its bill, a refund by its entry. A
     provider that cannot be reached is asked again the next time; what it is owed word of waits.
     """
     if ports.payments is None:
         return Collected(0, 0)
     try:
-        booked = _book(session, ports, ports.payments)
+        booked, aside = _book(session, ports, ports.payments)
     except DeliveryFailed:
         return Collected(0, 0)
     given = _give_back(session, ports)
     _tell_refunds(session, ports, ports.payments)
-    return Collected(booked, given)
+    return Collected(booked, given, aside)
 
 
-def _book(session: Session, ports: Ports, provider: PaymentProvider) -> int:
-    booked = 0
+def _book(session: Session, ports: Ports, provider: PaymentProvider) -> tuple[int, tuple[str, ...]]:
+    booked, aside = 0, []
     for payment in provider.received():
-        with transaction(session):
-            at = ports.clock.now()
-            district = access.facts(session, payment.elder_id, on=today(ports.clock)).district_code
-            fresh = payouts.record_payment(
-                session,
-                payment_id=payment.bill_id,
-                elder_id=payment.elder_id,
-                district_code=district,
-                vendor_id=None,
-                fen=payment.fen,
-                method="family_account",
-                period=str(Period.of(today(ports.clock))),
-                at=at,
-            )
-            if fresh:
-                audit.record(
-                    session,
-                    at=at,
-                    actor=SYSTEM,
-                    action="collect_payment",
-                    subject_kind="elder",
-                    subject_id=payment.elder_id,
-                    bill_id=payment.bill_id,
-                    fen=payment.fen,
-                )
-        booked += fresh
+        try:
+            booked += _book_one(session, ports, payment)
+        except (NotFound, BadInput) as refusal:
+            # Not acknowledged: the provider names it again, and once it can be booked it is.
+            _set_aside(session, ports, payment, refusal)
+            aside.append(payment.bill_id)
+            continue
         provider.acknowledge(payment.bill_id)
-    return booked
+    return booked, tuple(aside)
+
+
+def _book_one(session: Session, ports: Ports, payment: PaymentReceived) -> bool:
+    """Book one payment; ``False`` where it is in the books. Raises ``NotFound``, ``BadInput``."""
+    with transaction(session):
+        at = ports.clock.now()
+        district = access.facts(session, payment.elder_id, on=today(ports.clock)).district_code
+        fresh = payouts.record_payment(
+            session,
+            payment_id=payment.bill_id,
+            elder_id=payment.elder_id,
+            district_code=district,
+            vendor_id=None,
+            fen=payment.fen,
+            method="family_account",
+            period=str(Period.of(today(ports.clock))),
+            at=at,
+        )
+        if fresh:
+            audit.record(
+                session,
+                at=at,
+                actor=SYSTEM,
+                action="collect_payment",
+                subject_kind="elder",
+                subject_id=payment.elder_id,
+                bill_id=payment.bill_id,
+                fen=payment.fen,
+            )
+    return fresh
+
+
+def _set_aside(
+    session: Session, ports: Ports, payment: PaymentReceived, refusal: DomainError
+) -> None:
+    """Tell the city's bureau of a payment that cannot be booked, once a month while it waits."""
+    period = Period.of(today(ports.clock))
+    run_step(
+        session,
+        ports,
+        SYSTEM,
+        key=f"payment_aside/{period}/{payment.bill_id[:200]}",
+        command="payment_aside",
+        request=PaymentAside(payment.bill_id),
+        answer=PaymentAside,
+        run=lambda at: _name_it(session, payment, refusal, period, at),
+    )
+
+
+def _name_it(
+    session: Session, payment: PaymentReceived, refusal: DomainError, period: Period, at: datetime
+) -> PaymentAside:
+    outbox.post(
+        session,
+        due_at=at,
+        channel="screen",
+        **outbox.office(district_code=WHOLE_CITY),
+        template="payment_aside",
+        about=f"{payment.bill_id[:80]}/{period}",
+        bill_id=payment.bill_id,
+        elder_id=payment.elder_id,
+        fen=payment.fen,
+        why=refusal.code,
+    )
+    audit.record(
+        session,
+        at=at,
+        actor=SYSTEM,
+        action="payment_aside",
+        subject_kind="bill",
+        subject_id=payment.bill_id[:40],
+        reason=refusal.code,
+        elder_id=payment.elder_id,
+        fen=payment.fen,
+    )
+    return PaymentAside(payment.bill_id)
 
 
 def _give_back(session: Session, ports: Ports) -> int:

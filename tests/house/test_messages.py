@@ -26,6 +26,8 @@ VALUES = {
     "own_after_fen": 2_000,
     "programme_code": "ADAPT",
     "reason": "scores",
+    "bill_id": "B-1",
+    "elder_id": "E1",
 }
 
 

@@ -7,10 +7,12 @@ from sqlalchemy import func, select
 
 from marketplace.adapters.payments import FilePayments
 from marketplace.kernel.actor import Actor, Role
+from marketplace.kernel.audit import AuditEvent
 from marketplace.kernel.db import transaction
 from marketplace.kernel.errors import BadInput, NotAllowed, NotFound
 from marketplace.kernel.ports import DeliveryFailed, OutsideRefused
 from marketplace.orders.models import WorkOrder
+from marketplace.queries.messages import said_to
 from marketplace.vouchers.models import LedgerAccount, LedgerTransfer
 from marketplace.workflows.ledger import verify_ledger
 from marketplace.workflows.own_money import (
@@ -23,7 +25,7 @@ from marketplace.workflows.own_money import (
     take_cash,
 )
 from marketplace.workflows.reverse import ReverseRequest, reverse
-from tests.builders import DISTRICT, a_hold, a_service, a_vendor
+from tests.builders import DISTRICT, a_hold, a_service, a_vendor, an_elder
 from tests.workflows.test_settlement import BUREAU, VENDOR, close, november, sign_all
 
 HOTLINE = Actor("u-hotline", Role.HOTLINE)
@@ -93,6 +95,47 @@ def test_a_payment_that_was_booked_and_not_acknowledged_is_not_booked_again(
     monkeypatch.setattr(FilePayments, "acknowledge", lambda *_: None)
     assert [collect(session, ports).booked for _ in range(2)] == [1, 0]
     assert count(session, "family_account") == 1
+
+
+def test_a_payment_for_an_unknown_elder_is_kept_aside_and_named_and_the_others_are_booked(
+    session, ports, november, clock
+):
+    owed = owed_fen(session, "E1")
+    bill = billed(session, ports)
+    for bill_id, elder_id in (("A-1", "E404"), ("Z-1", "E404")):
+        # Before and after the good one, in the order in which the provider tells them.
+        ports.payments.ask(bill_id=bill_id, elder_id=elder_id, fen=700)
+        ports.payments.pay(bill_id)
+    ports.payments.pay(bill.bill_id)
+    assert collect(session, ports) == Collected(1, 0, ("A-1", "Z-1"))
+    assert (owed_fen(session, "E1"), count(session, "family_account")) == (0, 1)
+    assert session.get(LedgerAccount, f"bank:{DISTRICT}").debits_posted == owed
+    assert collect(session, ports) == Collected(0, 0, ("A-1", "Z-1"))
+    told = said_to(session, [("district", None)], at=clock.now())
+    named = [m.values for m in told if m.template == "payment_aside"]
+    assert sorted((v["bill_id"], v["elder_id"], v["fen"], v["why"]) for v in named) == [
+        ("A-1", "E404", 700, "not_found"),
+        ("Z-1", "E404", 700, "not_found"),
+    ]
+    assert said_to(session, [("district", DISTRICT)], at=clock.now()) == []
+    kept = session.scalars(
+        select(AuditEvent.subject_id).where(AuditEvent.action == "payment_aside")
+    )
+    assert sorted(kept) == ["A-1", "Z-1"]
+    assert proven(session) == []
+
+
+def test_a_payment_kept_aside_is_booked_when_the_register_knows_the_elder(session, ports, november):
+    ports.payments.ask(bill_id="A-1", elder_id="E404", fen=700)
+    ports.payments.pay("A-1")
+    assert collect(session, ports).aside == ("A-1",)
+    with transaction(session):
+        an_elder(session, "E404")
+    assert collect(session, ports).booked == 1
+    # Nothing is owed by this elder, so that the money goes back at once.
+    assert count(session, "own_refund") == 1
+    assert collect(session, ports) == Collected(0, 0)
+    assert proven(session) == []
 
 
 def test_own_money_of_a_reversed_visit_goes_back_by_the_way_it_came(session, ports, november):
