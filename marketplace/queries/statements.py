@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
+from marketplace.accounts.models import Account
 from marketplace.catalogue.models import ServiceVersion
 from marketplace.kernel.actor import Scope
 from marketplace.kernel.errors import NotFound
@@ -46,9 +48,39 @@ class StatementRow:
     lines: int
     total_fen: int
     payable_fen: int
+    outside_fen: int
     own_fen: int
+    holdback_fen: int
     step: str
     sha256: str
+
+    @property
+    def public_fen(self) -> int:
+        """Return what is not the elders' own money: the bureau's part and that of outside payers."""
+        return self.payable_fen + self.outside_fen
+
+    @property
+    def paid_fen(self) -> int:
+        """Return what the bureau pays by this statement alone; below zero it is owed back."""
+        return self.payable_fen - self.holdback_fen
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """One signature: the step, the name of who signed, and when."""
+
+    step: str
+    name: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StatementView:
+    """One statement as its page shows it: sums by payer, and who signed."""
+
+    row: StatementRow
+    by_payer: dict[str, int]
+    signatures: tuple[Signed, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +98,7 @@ def statements(
     session: Session, scope: Scope, *, period: str | None = None, limit: int = 200
 ) -> list[StatementRow]:
     """Return the newest statements that the scope reaches."""
-    last = (
-        select(StatementSignature.statement_id, func.max(StatementSignature.number).label("n"))
-        .group_by(StatementSignature.statement_id)
-        .subquery()
-    )
-    query = select(Statement, last.c.n).outerjoin(last, last.c.statement_id == Statement.id)
+    query = _with_step()
     if period:
         query = query.where(Statement.period == period)
     if not scope.everything:
@@ -80,22 +107,56 @@ def statements(
         if scope.district_code:
             query = query.where(Statement.district_code == scope.district_code)
     rows = session.execute(query.order_by(Statement.period.desc(), Statement.id).limit(limit))
-    return [
-        StatementRow(
-            statement_id=s.id,
-            period=s.period,
-            vendor_id=s.vendor_id,
-            vendor_name=s.vendor_name,
-            district_code=s.district_code,
-            lines=s.lines,
-            total_fen=s.total_fen,
-            payable_fen=s.payable_fen,
-            own_fen=s.own_fen,
-            step=STEPS[n - 1] if n else "issued",
-            sha256=s.sha256,
-        )
-        for s, n in rows
-    ]
+    return [statement_row(s, STEPS[n - 1] if n else "issued") for s, n in rows]
+
+
+def _with_step() -> Select[tuple[Statement, int]]:
+    last = (
+        select(StatementSignature.statement_id, func.max(StatementSignature.number).label("n"))
+        .group_by(StatementSignature.statement_id)
+        .subquery()
+    )
+    return select(Statement, last.c.n).outerjoin(last, last.c.statement_id == Statement.id)
+
+
+def statement_row(s: Statement, step: str) -> StatementRow:
+    """Return a stored statement as lists show it."""
+    return StatementRow(
+        statement_id=s.id,
+        period=s.period,
+        vendor_id=s.vendor_id,
+        vendor_name=s.vendor_name,
+        district_code=s.district_code,
+        lines=s.lines,
+        total_fen=s.total_fen,
+        payable_fen=s.payable_fen,
+        outside_fen=s.outside_fen,
+        own_fen=s.own_fen,
+        holdback_fen=s.holdback_fen,
+        step=step,
+        sha256=s.sha256,
+    )
+
+
+def statement(session: Session, statement_id: str, *, for_vendor: bool) -> StatementView:
+    """Return one statement for its page: three statements of SQL. Raises ``NotFound``."""
+    row = settlement.statement(session, statement_id)
+    signed = settlement.signatures(session, statement_id)
+    names = _names(session, [s.by for s in signed])
+    payers = payers_for_vendor if for_vendor else dict
+    return StatementView(
+        row=statement_row(row, signed[-1].step if signed else "issued"),
+        by_payer=payers(row.by_programme),
+        signatures=tuple(Signed(s.step, names.get(s.by, s.by), s.at) for s in signed),
+    )
+
+
+def _names(session: Session, account_ids: Sequence[str]) -> dict[str, str]:
+    """Return the names of people who signed; who has no account stands by the id alone."""
+    rows = session.execute(
+        select(Account.id, Account.display_name).where(Account.id.in_(account_ids))
+    )
+    return {row[0]: row[1] for row in rows}
 
 
 def held_rows(
@@ -159,6 +220,8 @@ def document(session: Session, statement_id: str, *, for_vendor: bool = False) -
     lines = settlement.lines_of(session, statement_id)
     payers = payers_for_vendor if for_vendor else dict
     lines = [replace(line, by_programme=payers(line.by_programme)) for line in lines]
+    signed = settlement.signatures(session, statement_id)
+    names_of = _names(session, [s.by for s in signed])
     book = changes.book(session)
     names = {
         code: book.terms_of(code, run.closed_at.date()).name_zh
@@ -184,9 +247,7 @@ def document(session: Session, statement_id: str, *, for_vendor: bool = False) -
         service_names=_service_names(session, sorted({line.service_code for line in lines})),
         programme_names=names,
         for_vendor=for_vendor,
-        signatures=[
-            Signature(s.step, s.by, s.at) for s in settlement.signatures(session, statement_id)
-        ],
+        signatures=[Signature(s.step, names_of.get(s.by, s.by), s.at) for s in signed],
     )
 
 

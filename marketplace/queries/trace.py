@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from marketplace.catalogue.models import ServiceVersion
 from marketplace.kernel.actor import Scope
 from marketplace.orders.models import WorkOrder
 from marketplace.queries.reach import work_orders_in
+from marketplace.queries.statements import StatementRow, statement_row
 from marketplace.settlement.models import Statement, StatementLine
 from marketplace.visits.models import Visit
 from marketplace.vouchers.models import (
@@ -23,21 +24,6 @@ from marketplace.vouchers.models import (
 )
 
 PAGE = 50
-
-
-@dataclass(frozen=True, slots=True)
-class StatementView:
-    """One vendor's month."""
-
-    id: str
-    period: str
-    vendor_name: str
-    district_code: str
-    lines: int
-    total_fen: int
-    payable_fen: int
-    own_fen: int
-    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +70,7 @@ class Trace:
     """What stands behind a work order's money, and what was checked again."""
 
     line: LineView | None
-    statement: StatementView | None
+    statement: StatementRow | None
     entries: list[EntryLine]
     checks: list[Check]
     seal_sha256: str | None
@@ -102,48 +88,13 @@ class MoneyLine:
     state: str
 
 
-def statements(session: Session, scope: Scope, *, limit: int = 60) -> list[StatementView]:
-    """Return the newest statements in reach: one statement of SQL."""
-    query = _in_reach(scope).order_by(Statement.period.desc(), Statement.vendor_name)
-    return [_statement(s) for s in session.scalars(query.limit(limit))]
-
-
-def statement(session: Session, scope: Scope, statement_id: str) -> StatementView | None:
-    """Return one statement in reach, ``None`` where there is none: one statement of SQL."""
-    found = session.scalar(_in_reach(scope).where(Statement.id == statement_id))
-    return _statement(found) if found is not None else None
-
-
-def _in_reach(scope: Scope) -> Select[tuple[Statement]]:
-    query = select(Statement)
-    if not scope.everything and scope.district_code is not None:
-        query = query.where(Statement.district_code == scope.district_code)
-    return query
-
-
-def _statement(s: Statement) -> StatementView:
-    return StatementView(
-        s.id,
-        s.period,
-        s.vendor_name,
-        s.district_code,
-        s.lines,
-        s.total_fen,
-        s.payable_fen,
-        s.own_fen,
-        s.sha256,
-    )
-
-
-def statement_lines(
-    session: Session, scope: Scope, statement_id: str, *, offset: int = 0
-) -> list[LineView]:
-    """Return a page of a statement's lines: one statement of SQL."""
+def statement_lines(session: Session, statement_id: str, *, offset: int = 0) -> list[LineView]:
+    """Return a page of a statement's lines: one statement of SQL. Who asks has been let in."""
     rows = session.execute(
         select(StatementLine, ServiceVersion.name_zh, ServiceVersion.name_en)
         .join(WorkOrder, WorkOrder.id == StatementLine.work_order_id)
         .join(ServiceVersion, ServiceVersion.id == WorkOrder.service_version_id)
-        .where(StatementLine.statement_id == statement_id, work_orders_in(scope))
+        .where(StatementLine.statement_id == statement_id)
         .order_by(StatementLine.number)
         .offset(offset)
         .limit(PAGE)
@@ -212,7 +163,7 @@ def trace(session: Session, work_order_id: str) -> Trace:
     sealed_to = session.scalar(select(func.max(LedgerSeal.to_serial))) or 0
     return Trace(
         line=_line(*found[:3]) if found else None,
-        statement=_statement(found[3]) if found else None,
+        statement=statement_row(found[3], "") if found else None,
         entries=[
             EntryLine(
                 serial=e.serial,

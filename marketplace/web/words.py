@@ -193,15 +193,12 @@ HELD_RULES: dict[str, Any] = {
     "F22": _l("The elder says that nobody came"),
     "F23": _l("Assessed by the vendor itself"),
     "F24": _l("One visit split into several"),
+    "CARD": _l("The card shown is not in order"),
+    "PHONE": _l("The call did not come from the elder's telephone"),
+    "PAPER": _l("The two who entered the paper read different things"),
+    "LATE": _l("Began after the time agreed"),
 }
 """The rule of verification that spoke -> what it saw."""
-
-HELD_REASONS: dict[str, Any] = {
-    "still_in_service": _l("The visit was begun and never ended"),
-    "not_confirmed": _l("Nobody confirmed the visit yet"),
-    "disputed": _l("The visit is held for checking"),
-}
-"""Why a closing left an order out."""
 
 STATEMENT_STEPS: dict[str, Any] = {
     "issued": _l("waits for your signature"),
@@ -431,6 +428,16 @@ HELD_REASONS: dict[str, Any] = {
 }
 """Why a closing left a work order out; codes without a word stand as they are."""
 
+LINE_KINDS: dict[str, Any] = {
+    "visit": _l("Service"),
+    "fee": _l("Fee"),
+    "reversal": _l("Taken back"),
+}
+"""What a line of a statement is."""
+
+OWN_MONEY = _l("Own money")
+"""What the elder pays, to everybody but the elder."""
+
 UNITS: dict[str, Any] = {
     "餐": _l("meal"),
     "次": _l("visit"),
@@ -496,8 +503,14 @@ class PayLine:
     note: str
 
 
-def pay_lines(shares: Iterable[Any], left_after: Mapping[str, int]) -> list[PayLine]:
-    """Return who pays what, in the order of the split, with what remains where that is known."""
+def pay_lines(
+    shares: Iterable[Any], left_after: Mapping[str, int], *, own: Any = None
+) -> list[PayLine]:
+    """Return who pays what, in the order of the split, with what remains where that is known.
+
+    ``own``: what own money is called where the reader is not the elder.
+    """
+    own = str(own) if own else programme_word("OWN")
     lines = []
     for share in shares:
         code = share.programme_code
@@ -509,9 +522,10 @@ def pay_lines(shares: Iterable[Any], left_after: Mapping[str, int]) -> list[PayL
             note = _("%(sum)s left after it", sum=yuan(left_after[code]))
         elif code == "OWN":
             note = _("paid after the visit")
-        lines.append(PayLine(colour, programme_word(code), share.fen, note))
+        word = own if code == "OWN" else programme_word(code)
+        lines.append(PayLine(colour, word, share.fen, note))
     if lines and lines[-1].payer != "own":
-        lines.append(PayLine("own", programme_word("OWN"), 0, ""))
+        lines.append(PayLine("own", own, 0, ""))
     return lines
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from marketplace.kernel import audit, outbox
-from marketplace.kernel.actor import Actor
+from marketplace.kernel.actor import Actor, Role
 from marketplace.kernel.clock import Period
 from marketplace.kernel.db import transaction
 from marketplace.kernel.errors import BadInput
@@ -27,6 +27,9 @@ ACTIONS = {
     "county_approved": Action.APPROVE_STATEMENT,
     "released": Action.APPROVE_STATEMENT,
 }
+
+FORMS = ("csv", "xlsx", "html", "pdf")
+"""How a statement can be taken away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +156,48 @@ def _net(row: Statement) -> dict[str, int]:
     """Return what the bureau pays now of each payer: its part less the holdback."""
     percent = programmes.settings_on(Period.parse(row.period).last).holdback_percent
     return {code: fen - rules.holdback_of(fen, percent) for code, fen in _bureau(row).items()}
+
+
+def see_statement(session: Session, actor: Actor, statement_id: str) -> bool:
+    """Return whether the reader gets the vendor's copy, which names no programme.
+
+    Raises ``NotFound`` where the statement lies outside the reader's reach.
+    """
+    _see(session, actor, statement_id)
+    return actor.role is Role.VENDOR
+
+
+def take_statement(
+    session: Session, ports: Ports, actor: Actor, *, statement_id: str, form: str
+) -> bool:
+    """Record that somebody takes a statement away as a file; return as ``see_statement``."""
+    if form not in FORMS:
+        raise BadInput(field="format", value=form, expected=list(FORMS))
+    with transaction(session):
+        row = _see(session, actor, statement_id)
+        audit.record(
+            session,
+            at=ports.clock.now(),
+            actor=actor,
+            action="take_statement",
+            subject_kind="statement",
+            subject_id=row.id,
+            format=form,
+            sha256=row.sha256,
+        )
+    return actor.role is Role.VENDOR
+
+
+def _see(session: Session, actor: Actor, statement_id: str) -> Statement:
+    row = settlement.statement(session, statement_id)
+    require(
+        actor,
+        Action.SEE_STATEMENT,
+        About(
+            kind="statement", id=row.id, vendor_id=row.vendor_id, district_code=row.district_code
+        ),
+    )
+    return row
 
 
 def answer_held(

@@ -34,7 +34,7 @@ ADDRESSES = {
         "/cases/%00",
         "/visits/%00",
         f"/visits/{LONG}",
-        f"/money/x?from={HUGE}",
+        f"/statements/x?from={HUGE}",
         "/programmes/%00",
     ),
     "vendor": (

@@ -216,6 +216,7 @@ class StatementOut(BaseModel):
     vendor_id: str
     total_fen: int
     payable_fen: int
+    outside_fen: int
     own_fen: int
     holdback_fen: int
     by_programme: dict[str, int]

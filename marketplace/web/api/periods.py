@@ -132,6 +132,7 @@ def get_statement(statement_id: str) -> Any:
         "vendor_id": found.vendor_id,
         "total_fen": found.total_fen,
         "payable_fen": found.payable_fen,
+        "outside_fen": found.outside_fen,
         "own_fen": found.own_fen,
         "holdback_fen": found.holdback_fen,
         "by_programme": dict(found.by_programme),

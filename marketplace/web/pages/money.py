@@ -1,21 +1,19 @@
-"""Statements, and any fen walked back to the visit: civil affairs and the auditor."""
+"""Any fen walked back to the visit: civil affairs and the auditor."""
 
 from __future__ import annotations
 
 from apiflask import APIBlueprint
-from flask import current_app, redirect, render_template, request, url_for
-from werkzeug.wrappers import Response
+from flask import render_template
 
 from marketplace.kernel.actor import Role
+from marketplace.queries import statements
 from marketplace.queries import trace as traces
 from marketplace.queries.work_page import work_page
-from marketplace.web import asked
 from marketplace.web.auth import allow, current_actor
 from marketplace.web.map_shapes import district_names
-from marketplace.web.pages.frame import say_refusal, session
-from marketplace.web.words import account_word, pay_lines
+from marketplace.web.pages.frame import session
+from marketplace.web.words import OWN_MONEY, account_word, pay_lines
 from marketplace.workflows.policy import Action, scope
-from marketplace.workflows.sampling import record_check, sample_of
 from marketplace.workflows.see import see_money
 
 bp = APIBlueprint("money", __name__, enable_openapi=False)
@@ -28,49 +26,10 @@ def money_page() -> str:
     reach = scope(current_actor(), Action.SEE_MONEY)
     return render_template(
         "money.html",
-        statements=traces.statements(session(), reach),
+        statements=statements.statements(session(), reach, limit=60),
         latest=traces.latest_money(session(), reach),
         names=district_names(),
     )
-
-
-@bp.get("/money/<statement_id>")
-@allow(Role.BUREAU, Role.AUDITOR)
-def statement_page(statement_id: str) -> str:
-    """Show a statement's lines, each a way to its visit."""
-    reach = scope(current_actor(), Action.SEE_MONEY)
-    offset = asked.offset()
-    lines = traces.statement_lines(session(), reach, statement_id, offset=offset)
-    known = traces.statement(session(), reach, statement_id)
-    return render_template(
-        "statement.html",
-        statement=known,
-        sample=sample_of(session(), statement_id) if known is not None else [],
-        may_check=current_actor().role is Role.BUREAU,
-        lines=lines,
-        offset=offset,
-        page=traces.PAGE,
-        names=district_names(),
-    )
-
-
-@bp.post("/money/<statement_id>/sample")
-@allow(Role.BUREAU)
-def check_sample(statement_id: str) -> Response:
-    """Write down what the county found of one sampled visit."""
-    form = request.form
-    with say_refusal():
-        record_check(
-            session(),
-            current_app.extensions["ports"],
-            current_actor(),
-            statement_id=statement_id,
-            number=form.get("number", 0, type=int),
-            way=form.get("way", ""),
-            outcome=form.get("outcome", ""),
-            note=form.get("note", ""),
-        )
-    return redirect(url_for("money.statement_page", statement_id=statement_id))  # type: ignore[return-value]
 
 
 @bp.get("/trace/<work_order_id>")
@@ -84,7 +43,7 @@ def trace_page(work_order_id: str) -> str:
         work=work,
         shown=seen.fields,
         walk=traces.trace(session(), work_order_id),
-        lines=pay_lines(work.shares, {}),
+        lines=pay_lines(work.shares, {}, own=OWN_MONEY),
         account_word=account_word,
         names=district_names(),
     )

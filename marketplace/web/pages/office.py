@@ -29,6 +29,7 @@ from marketplace.web.auth import allow, current_actor
 from marketplace.web.formats import now, today_here
 from marketplace.web.map_shapes import district_names
 from marketplace.web.pages.frame import say_refusal, session
+from marketplace.web.pages.statements import next_step
 from marketplace.web.words import (
     CALL_REASONS,
     FACTS,
@@ -391,20 +392,6 @@ def settlement_page() -> Response | str:
         may_close=current_actor().role is Role.BUREAU and today_here() > period.last,
         role=current_actor().role,
     )
-
-
-_NEXT = {
-    "issued": (Role.VENDOR, "vendor_confirmed"),
-    "vendor_confirmed": (Role.STREET, "street_checked"),
-    "street_checked": (Role.BUREAU, "county_approved"),
-    "county_approved": (Role.BUREAU, "released"),
-}
-"""A statement's step -> who signs next, and as what."""
-
-
-def next_step(step: str) -> tuple[Role, str] | None:
-    """Return who signs a statement next and as what, ``None`` once it is released."""
-    return _NEXT.get(step)
 
 
 @bp.post("/settlement/close")

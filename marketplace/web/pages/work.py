@@ -20,7 +20,7 @@ from marketplace.web.formats import now
 from marketplace.web.map_shapes import district_names
 from marketplace.web.pages.frame import home_of, session
 from marketplace.web.pages.ordering import desk_of
-from marketplace.web.words import LEFT_OUT, pay_lines
+from marketplace.web.words import LEFT_OUT, OWN_MONEY, pay_lines
 from marketplace.workflows.advise import Substitute, advise_substitutes
 from marketplace.workflows.cancel import CancelRequest, NoShowRequest, cancel, report_no_show
 from marketplace.workflows.confirm import ConfirmRequest, DisputeRequest, confirm, dispute
@@ -50,7 +50,9 @@ def page(work_order_id: str) -> str:
         work=work,
         shown=seen.fields,
         names=district_names(),
-        lines=pay_lines(work.shares, {}),
+        lines=pay_lines(
+            work.shares, {}, own=None if actor.role in (Role.ELDER, Role.FAMILY) else OWN_MONEY
+        ),
         reasons=LEFT_OUT,
         is_open=State(work.state) in OPEN,
         may_cancel=Action.CANCEL in may and State(work.state) in OPEN,

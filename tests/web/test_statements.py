@@ -1,0 +1,197 @@
+"""A statement's page: who may read it, what its sums say, who signs next, what may be taken away."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, date, datetime
+
+import pytest
+from openpyxl import load_workbook
+from sqlalchemy import select
+
+from marketplace.accounts.models import Account
+from marketplace.app import db
+from marketplace.config import Settings
+from marketplace.kernel.actor import Actor, Role
+from marketplace.kernel.audit import AuditEvent
+from marketplace.kernel.db import transaction
+from marketplace.orders.models import WorkOrder
+from marketplace.settlement.models import StatementSignature
+from marketplace.vouchers import service
+from marketplace.workflows.settle import close_month
+from tests.builders import (
+    DISTRICT,
+    NOVEMBER,
+    NOW,
+    a_caregiver,
+    a_hold,
+    a_service,
+    a_vendor,
+    a_visit,
+    an_assessment,
+    an_elder,
+    granted,
+)
+from tests.databases import filled
+from tests.web.conftest import one_for_each_role
+
+DECEMBER_2 = datetime(2026, 12, 2, 1, 0, tzinfo=UTC)
+ST = f"ST-2026-11-{DISTRICT}-V1"
+PAGE = f"/statements/{ST}"
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"second_factor": False})
+
+
+@filled
+def closed_november(app) -> dict[str, str]:
+    """A closed month: two visits of 280 yuan, shared by hours, both vouchers and own money."""
+    ids = one_for_each_role()
+    session, ports = db.session, app.extensions["ports"]
+    with transaction(session):
+        an_elder(session, income_class="dibao")
+        an_assessment(session, level=2)
+        a_vendor(session)
+        a_vendor(session, "V2", name="康乐家政")
+        a_caregiver(session)
+        granted(session)
+        version = a_service(session, price_fen=28_000)
+        for n in (1, 2):
+            a_hold(
+                session,
+                id=f"W{n}",
+                version=version,
+                vendor_id="V1",
+                visit_on=date(2026, 11, 22 + n),
+            )
+            work_order = session.get(WorkOrder, f"W{n}")
+            visit = a_visit(session, id=f"X{n}", work_order=work_order)
+            work_order.state = "confirmed"
+            session.flush()
+            service.capture(
+                session, work_order_id=f"W{n}", visit_id=visit.id, vendor_id="V1", at=NOW
+            )
+        for name, values in (
+            ("vendor", {"vendor_id": "V1"}),
+            ("street", {"district_code": DISTRICT, "town_code": f"{DISTRICT}100"}),
+            ("bureau", {"district_code": DISTRICT}),
+        ):
+            account = session.get_one(Account, ids[name])
+            for field, value in values.items():
+                setattr(account, field, value)
+    ports.clock.at = DECEMBER_2
+    bureau = Actor("bureau-1", Role.BUREAU, district_code=DISTRICT)
+    close_month(session, ports, bureau, period=NOVEMBER, district_code=DISTRICT)
+    return ids
+
+
+@pytest.fixture
+def accounts(closed_november, clock) -> dict[str, str]:
+    clock.at = DECEMBER_2
+    return closed_november
+
+
+def test_a_vendor_reads_its_lines_and_never_a_programme(browser):
+    browser.sign_in("vendor")
+    assert PAGE in browser.get("/vendor/money").text
+    page = browser.get(PAGE).text
+    assert "560.00" in page
+    assert "政府付" in page
+    for programme in ("消费补贴", "养老服务券", "政府上门服务"):
+        assert programme not in page
+
+
+def test_the_parts_of_the_sum_are_all_there_and_add_up(browser):
+    browser.sign_in("auditor")
+    page = browser.get(PAGE).text
+    # 280 = 25 hours + 100 local + 77.50 national + 77.50 own; then 280 = 25 + 127.50 + 127.50.
+    for part in ("560.00", "150.00", "205.00", "15.00", "135.00"):
+        assert part in page, part
+    assert "壹佰叁拾伍元整" in page
+
+
+def test_the_vendor_confirms_then_the_street_and_each_sees_only_its_own_step(app, browser):
+    browser.sign_in("vendor")
+    page = browser.get(PAGE).text
+    assert 'value="vendor_confirmed"' in page
+    browser.post(f"{PAGE}/sign", {"step": "vendor_confirmed"}, page=PAGE)
+    assert 'value="vendor_confirmed"' not in browser.get(PAGE).text
+    browser.post("/sign-out", {}, page="/no-such-page")
+    browser.sign_in("street")
+    assert 'value="street_checked"' in browser.get(PAGE).text
+    browser.post(f"{PAGE}/sign", {"step": "street_checked"}, page=PAGE)
+    with app.app_context():
+        steps = list(
+            db.session.scalars(select(StatementSignature.step).order_by(StatementSignature.number))
+        )
+    assert steps == ["vendor_confirmed", "street_checked"]
+    assert "张桂兰" in browser.get(PAGE).text
+
+
+def test_a_step_out_of_turn_is_refused_in_words(app, browser):
+    browser.sign_in("street")
+    answer = browser.post(
+        f"{PAGE}/sign", {"step": "street_checked"}, page="/settlement", follow_redirects=True
+    )
+    assert "bar--stop" in answer.text
+    with app.app_context():
+        assert db.session.scalar(select(StatementSignature.step)) is None
+
+
+def test_another_vendor_finds_no_such_statement(app, browser, accounts):
+    with app.app_context():
+        db.session.get_one(Account, accounts["vendor"]).vendor_id = "V2"
+        db.session.commit()
+    browser.sign_in("vendor")
+    for path in (PAGE, f"{PAGE}/file?format=csv"):
+        assert browser.get(path).status_code == 404, path
+
+
+@pytest.mark.parametrize("role", ["elder", "family", "caregiver", "hotline", "community"])
+def test_it_is_closed_to_others(browser, role):
+    browser.sign_in(role)
+    assert browser.get(PAGE).status_code == 403
+
+
+def test_a_file_is_the_readers_copy_and_taking_it_is_recorded(app, browser):
+    browser.sign_in("vendor")
+    text = browser.get(f"{PAGE}/file?format=csv").data.decode("utf-8-sig")
+    assert "服务商联" in text
+    assert "国家养老服务消费补贴" not in text
+    browser.post("/sign-out", {}, page="/no-such-page")
+    browser.sign_in("auditor")
+    book = load_workbook(io.BytesIO(browser.get(f"{PAGE}/file?format=xlsx").data))
+    assert any("国家养老服务消费补贴" in str(c.value) for c in book["明细"][1])
+    with app.app_context():
+        taken = [
+            (e.role, e.facts["format"])
+            for e in db.session.scalars(
+                select(AuditEvent)
+                .where(AuditEvent.action == "take_statement")
+                .order_by(AuditEvent.id)
+            )
+        ]
+    assert taken == [("vendor", "csv"), ("auditor", "xlsx")]
+
+
+def test_a_form_that_is_not_made_is_refused(browser):
+    browser.sign_in("vendor")
+    assert browser.get(f"{PAGE}/file?format=doc").status_code == 422
+
+
+def test_the_printed_sheet_names_who_signed(browser):
+    browser.sign_in("vendor")
+    browser.post(f"{PAGE}/sign", {"step": "vendor_confirmed"}, page=PAGE)
+    sheet = browser.get(f"{PAGE}/file?format=html").text
+    assert "服务商确认" in sheet
+    assert "张桂兰" in sheet
+
+
+def test_the_list_of_the_month_shows_where_every_yuan_comes_from(browser):
+    browser.sign_in("auditor")
+    for path in ("/money", "/settlement?month=2026-11"):
+        page = browser.get(path).text
+        for part in ("560.00", "150.00", "205.00"):
+            assert part in page, (path, part)
