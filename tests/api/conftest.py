@@ -50,6 +50,7 @@ ACCOUNTS = (
     ),
     NewAccount(username="bureau", display_name="民政", role=Role.BUREAU, district_code=DISTRICT),
     NewAccount(username="second", display_name="民政", role=Role.BUREAU, district_code=DISTRICT),
+    NewAccount(username="city", display_name="市民政", role=Role.BUREAU),
     NewAccount(username="auditor", display_name="审计", role=Role.AUDITOR),
 )
 
