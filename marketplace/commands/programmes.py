@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from datetime import datetime
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from marketplace.kernel.ids import new_id
 from marketplace.kernel.money import yuan_from_fen
 from marketplace.queries import programmes as query
 from marketplace.vouchers.changes import Difference
-from marketplace.vouchers.trial import Trial
+from marketplace.vouchers.trial import Moved, Trial
 from marketplace.workflows import programmes as workflow
 
 FILE = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -49,13 +50,30 @@ def listed(on: datetime | None) -> None:
         )
 
 
+@programmes.command("file")
+@click.argument("code")
+@with_appcontext
+def file_of(code: str) -> None:
+    """Print the file of programme CODE as it holds now: where a change begins."""
+    try:
+        click.echo(query.programme_file(session(), code), nl=False)
+    except DomainError as error:
+        raise click.ClickException(str(error)) from error
+
+
 @programmes.command("preview")
 @FILE
 @MONTH
+@click.option(
+    "--people",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write everybody who gains or loses to this CSV; that the list was taken is recorded.",
+)
 @by_option
 @with_appcontext
-def preview(file: Path, period: Period | None, by: str) -> None:
-    """Try a programme FILE on last month: who gains, who loses, what it costs. Writes nothing."""
+def preview(file: Path, period: Period | None, people: Path | None, by: str) -> None:
+    """Try a programme FILE on last month: who gains, who loses, what it costs. Changes nothing."""
+    moved: list[Moved] = []
     try:
         tried = workflow.try_change(
             session(),
@@ -63,11 +81,19 @@ def preview(file: Path, period: Period | None, by: str) -> None:
             operator(by),
             request=workflow.TryChange(_text(file), str(period) if period else None),
             progress=teller("programmes"),
+            each=moved.append if people else None,
         )
     except DomainError as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"{tried.programme_code} from {tried.valid_from}, file {tried.sha256[:16]}")
     _tell(tried.differences, tried.trial)
+    if people is not None:
+        with people.open("w", encoding="utf-8-sig", newline="") as out:
+            write = csv.writer(out).writerow
+            write(Moved.__slots__)
+            for one in moved:
+                write([getattr(one, name) for name in Moved.__slots__])
+        click.echo(f"{len(moved)} people in {people}")
 
 
 @programmes.command("propose")

@@ -13,7 +13,8 @@ from marketplace.kernel.errors import NotFound
 from marketplace.vouchers import changes
 from marketplace.vouchers.changes import Difference, condition_text
 from marketplace.vouchers.models import ProgrammeChange
-from marketplace.vouchers.terms import Terms
+from marketplace.vouchers.programmes import UnknownProgramme
+from marketplace.vouchers.terms import NUMBERS, Terms
 from marketplace.vouchers.trial import Trial
 
 
@@ -163,20 +164,12 @@ def programme(session: Session, code: str) -> ProgrammeView:
     )
 
 
-_PLAIN = (
-    "rate_fen_per_hour",
-    "block_min",
-    "step_fen",
-    "items_per_day",
-    "carry_months",
-    "budget_fen_per_year",
-    "once_years",
-    "gift_percent",
-    "gift_cap_fen_per_year",
-    "cap_minutes",
-    "least_visits",
-    "least_minutes",
-)
+def programme_file(session: Session, code: str) -> str:
+    """Return a programme's TOML file as it holds now, to begin a change with; raises ``NotFound``."""
+    try:
+        return changes.file_of(session, code)
+    except UnknownProgramme as error:
+        raise NotFound(kind="programme", id=code) from error
 
 
 def _version(terms: Terms, district_code: str) -> VersionView:
@@ -192,7 +185,7 @@ def _version(terms: Terms, district_code: str) -> VersionView:
         ),
         values=tuple(
             (name, int(getattr(terms, name)), terms.sources[name])
-            for name in _PLAIN
+            for name in NUMBERS
             if name in terms.sources
         ),
         services_source=terms.sources["services"],

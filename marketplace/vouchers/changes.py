@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any
@@ -221,6 +221,37 @@ def differences(book: Book, change: Change) -> tuple[Difference, ...]:
         found += [Difference(district, *m) for m in moved if not district or m not in city]
         city = city if district else set(moved)
     return tuple(found)
+
+
+def only_district(book: Book, change: Change) -> str | None:
+    """Return the one district whose values alone a change moves; ``None`` where it moves more.
+
+    That a version begins on another day moves nothing by itself.
+    """
+    return district_moved(differences(book, change))
+
+
+def district_moved(found: Iterable[Difference]) -> str | None:
+    """Return as ``only_district``, of differences that were found before."""
+    moved = {d.district_code for d in found if d.what != "valid_from"}
+    if len(moved) == 1 and "" not in moved:
+        return moved.pop()
+    return None
+
+
+def file_of(session: Session, code: str) -> str:
+    """Return a programme's file as it holds now; raises ``UnknownProgramme``.
+
+    A change is the whole programme: the last one released for it, else the packaged file.
+    """
+    c = ProgrammeChange
+    text = session.scalar(
+        select(c.content)
+        .where(c.state == "released", c.programme_code == code)
+        .order_by(c.released_at.desc(), c.id.desc())
+        .limit(1)
+    )
+    return text if text is not None else programmes.packaged_file(code)
 
 
 def _last(book: Book, change: Change, district: str | None) -> Terms | None:

@@ -126,6 +126,15 @@ def packaged() -> Book:
     return Book(contents)
 
 
+def packaged_file(code: str) -> str:
+    """Return the text of a packaged programme; raises ``UnknownProgramme``."""
+    for path in sorted(FOLDER.glob("*.toml")):
+        text = path.read_text(encoding="utf-8")
+        if tomllib.loads(text).get("code") == code:
+            return text
+    raise UnknownProgramme(programme=code)
+
+
 def terms_of(code: str, on: date, district_code: str | None = None) -> Terms:
     """Return packaged terms in force; as ``Book.terms_of``."""
     return packaged().terms_of(code, on, district_code)

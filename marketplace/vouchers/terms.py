@@ -22,6 +22,34 @@ HEAD = ("code", "name_zh", "name_en", "slot", "kind", "grant", "unit")
 """What is said once of a programme and never changes with a version (names may)."""
 
 
+NUMBERS = (
+    "rate_fen_per_hour",
+    "block_min",
+    "step_fen",
+    "items_per_day",
+    "carry_months",
+    "budget_fen_per_year",
+    "once_years",
+    "gift_percent",
+    "gift_cap_fen_per_year",
+    "cap_minutes",
+    "least_visits",
+    "least_minutes",
+)
+"""The plain values of a version, each a table of ``value`` and ``source``."""
+
+_WORDS = {
+    "a programme": {*HEAD, "version"},
+    "a version": {"valid_from", "district", "who", "tier", "rate", "services", *NUMBERS},
+    "a district": {"who", "tier", "rate", "services", *NUMBERS},
+    "services": {"subsidised", "categories", "codes", "units", "modes", "exclude", "source"},
+    "a tier": {"name", "amount", "per_item_fen", "when", "source"},
+    "a rate": {"percent", "modes", "codes", "source"},
+    "a value": {"value", "source"},
+}
+"""What may stand where: a mistyped word is refused, since else its value would silently be none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """Which services a programme may pay. Every given test must hold; ``None`` tests nothing."""
@@ -126,16 +154,29 @@ def check_head(file: str, content: Mapping[str, Any]) -> None:
             raise ProgrammeFileBad(file, f"{name} is missing")
     if content["kind"] not in KINDS or content["grant"] not in GRANTS:
         raise ProgrammeFileBad(file, "kind or grant is not known")
+    _check_words(file, content, "a programme")
     for row in content["version"]:
+        _check_words(file, row, "a version")
         if type(row.get("valid_from")) is not date:
             raise ProgrammeFileBad(file, "valid_from of a version is no date")
+
+
+def _check_words(file: str, row: Mapping[str, Any], where: str) -> None:
+    unknown = sorted(set(row) - _WORDS[where])
+    if unknown:
+        raise ProgrammeFileBad(file, f"unknown word {unknown[0]} in {where}")
 
 
 def read_terms(
     file: str, content: Mapping[str, Any], row: Mapping[str, Any], district_code: str | None
 ) -> Terms:
     """Return one version of a programme as it stands in a district; raises ``ProgrammeFileBad``."""
-    override = row.get("district", {}).get(district_code or "", {})
+    districts = row.get("district", {})
+    for code, own in districts.items():
+        if not (len(code) == 6 and code.isdigit()):
+            raise ProgrammeFileBad(file, f"district {code}: its code has six digits")
+        _check_words(file, own, "a district")
+    override = districts.get(district_code or "", {})
     return _terms(file, content, {**row, **override})
 
 
@@ -150,12 +191,14 @@ def _terms(file: str, head: Mapping[str, Any], row: Mapping[str, Any]) -> Terms:
     services = row.get("services")
     if not services or "source" not in services:
         raise ProgrammeFileBad(file, "services and its source are missing")
+    _check_words(file, services, "services")
     sources["services"] = services["source"]
     tiers = tuple(_tier(file, t, number("items_per_day")) for t in row.get("tier", []))
     if not tiers:
         raise ProgrammeFileBad(file, "a version needs a tier")
     rates = []
     for r in row.get("rate", []):
+        _check_words(file, r, "a rate")
         sources[f"rate {r.get('percent')}"] = _source(file, r)
         rates.append(
             Rate(
@@ -204,6 +247,7 @@ def _terms(file: str, head: Mapping[str, Any], row: Mapping[str, Any]) -> Terms:
 
 
 def _tier(file: str, row: dict[str, Any], items_per_day: int) -> Tier:
+    _check_words(file, row, "a tier")
     per_item = int(row.get("per_item_fen", 0))
     # A month's grant of a daily item covers the longest month; the day account limits each day.
     amount = int(row.get("amount", per_item * items_per_day * 31))
@@ -232,5 +276,6 @@ def sourced(file: str, row: Mapping[str, Any], name: str, sources: dict[str, str
     value = row[name]
     if not isinstance(value, dict) or "value" not in value or not value.get("source"):
         raise ProgrammeFileBad(file, f"{name} needs a value and its source")
+    _check_words(file, value, "a value")
     sources[name] = value["source"]
     return value["value"]

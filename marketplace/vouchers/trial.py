@@ -8,7 +8,7 @@ order of the month in the order of its use.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -70,6 +70,19 @@ class OwnMoney:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """One elder whose rights or own money a change moves. Rights: ``GP-C1 120, LV-2 10000``, those that
+    differ, in minutes or fen a month."""
+
+    elder_id: str
+    district_code: str
+    rights_before: str
+    rights_after: str
+    own_before_fen: int
+    own_after_fen: int
+
+
+@dataclass(frozen=True, slots=True)
 class Trial:
     """A month under the terms before and after. ``gaining``, ``losing``: elders whose rights grow or
     shrink in at least one slot; ``paying_less``, ``paying_more``: by what their orders had cost."""
@@ -105,13 +118,17 @@ Holding = list[tuple[Terms, Tier]]
 
 @dataclass(slots=True)
 class Tally:
-    """Adds up a trial, a district's chunk of people at a time."""
+    """Adds up a trial, a district's chunk of people at a time.
+
+    ``each`` is told everybody whose rights or own money move, in the order of their ids.
+    """
 
     before: Book
     after: Book
     code: str
     on: date
     period: Period
+    each: Callable[[Moved], None] | None = None
     elders: int = 0
     gaining: int = 0
     losing: int = 0
@@ -145,7 +162,12 @@ class Tally:
             _, was, will = decided[id(facts)]
             held[elder_id] = (was, will)
             self._count(district_code, was, will)
-        self._replay(session, whose, held)
+        paid = self._replay(session, whose, held)
+        if self.each is not None:
+            for elder_id, (was, will) in held.items():
+                moved = _moved(elder_id, district_code, was, will, paid.get(elder_id))
+                if moved is not None:
+                    self.each(moved)
 
     def _count(self, district_code: str, was: Holding, will: Holding) -> None:
         self.elders += 1
@@ -170,7 +192,9 @@ class Tally:
         session: Session,
         whose: Select[tuple[str]],
         held: dict[str, tuple[Holding, Holding]],
-    ) -> None:
+    ) -> dict[str, OwnMoney]:
+        """Price the month's work orders by both sides' terms; return what each elder had paid."""
+        paid: dict[str, OwnMoney] = {}
         asked = _bought(session, self.period, whose)
         older = _older(session, self.before, self.period, sorted(asked))
         for elder_id, requests in asked.items():
@@ -185,7 +209,9 @@ class Tally:
                         self._payers.setdefault(share.programme_code, [0, 0])[side] += share.fen
                         own[side] += share.fen if share.programme_code == "OWN" else 0
             self.work_orders += len(requests)
-            self._compare(OwnMoney(elder_id, own[0], own[1]))
+            paid[elder_id] = OwnMoney(elder_id, own[0], own[1])
+            self._compare(paid[elder_id])
+        return paid
 
     def _compare(self, paid: OwnMoney) -> None:
         by = paid.after_fen - paid.before_fen
@@ -224,6 +250,17 @@ class Tally:
             most_less=tuple(_most(self._most, -1)),
             most_more=tuple(_most(self._most, 1)),
         )
+
+
+def _moved(
+    elder_id: str, district_code: str, was: Holding, will: Holding, paid: OwnMoney | None
+) -> Moved | None:
+    sides = [{f"{tier.name} {tier.amount}" for _, tier in side} for side in (was, will)]
+    before, after = sides[0] - sides[1], sides[1] - sides[0]
+    own = (paid.before_fen, paid.after_fen) if paid else (0, 0)
+    if not before and not after and own[0] == own[1]:
+        return None
+    return Moved(elder_id, district_code, ", ".join(sorted(before)), ", ".join(sorted(after)), *own)
 
 
 def _most(paid: Iterable[OwnMoney], sign: int) -> list[OwnMoney]:

@@ -340,6 +340,8 @@ FACTS: dict[str, Any] = {
 FACT_VALUES: dict[str, Any] = {
     "yes": _l("yes"),
     "no": _l("no"),
+    "True": _l("yes"),
+    "False": _l("no"),
     "?": _l("not known"),
     "none": _l("none"),
     "tekun": _l("destitute"),

@@ -14,17 +14,19 @@ from marketplace.elders.models import Elder
 from marketplace.kernel import audit
 from marketplace.kernel.actor import Actor
 from marketplace.kernel.clock import Period, local
+from marketplace.kernel.db import transaction
 from marketplace.kernel.errors import BadInput, NotFound, WrongState
 from marketplace.kernel.ids import new_id
 from marketplace.kernel.ports import Ports
 from marketplace.vouchers import changes, programmes, rights
-from marketplace.vouchers.changes import Change, ChangeOutdated, Difference
+from marketplace.vouchers.changes import Change, ChangeOutdated, ChangeRefused, Difference
 from marketplace.vouchers.models import ProgrammeChange
-from marketplace.vouchers.trial import Tally, Trial
-from marketplace.workflows.policy import About, Action, require
+from marketplace.vouchers.trial import Moved, Tally, Trial
+from marketplace.workflows.policy import About, Action, allows, district_of, require
 from marketplace.workflows.step import answered, run_step
 
 Progress = Callable[[str, int], None]
+Each = Callable[[Moved], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,27 +90,70 @@ def try_change(
     *,
     request: TryChange,
     progress: Progress | None = None,
+    each: Each | None = None,
 ) -> TriedChange:
     """Return what a file would change, tried on a month; reads only.
 
-    Raises ``ChangeRefused`` where the file cannot be taken.
+    ``each`` is told everybody who gains or loses; that somebody took this list is recorded. Raises
+    ``ChangeRefused`` where the file cannot be taken, or changes more than the actor's own district.
     """
-    require(actor, Action.CHANGE_PROGRAMME, About(kind="programme"))
+    require(actor, Action.CHANGE_PROGRAMME, _own(actor))
     session.rollback()
+    people = 0
+
+    def count(moved: Moved) -> None:
+        nonlocal people
+        people += 1
+        if each is not None:
+            each(moved)
+
     try:
         today = local(ports.clock.now()).date()
         period = _period(request.period, today)
         before = changes.book(session)
         change = _read(session, before, request.text, today)
-        return TriedChange(
+        _check_reach(actor, before, change)
+        tried = TriedChange(
             programme_code=change.code,
             valid_from=change.valid_from,
             sha256=change.sha256,
             differences=changes.differences(before, change),
-            trial=_try(session, change, before, period, progress),
+            trial=_try(session, change, before, period, progress, count),
         )
     finally:
         session.rollback()
+    if each is not None:
+        _record_list(session, ports, actor, tried, people)
+    return tried
+
+
+def _own(actor: Actor) -> About:
+    return About(kind="programme", district_code=district_of(actor))
+
+
+def _check_reach(actor: Actor, book: programmes.Book, change: Change) -> None:
+    about = About(kind="programme", district_code=changes.only_district(book, change))
+    if not allows(actor, Action.CHANGE_PROGRAMME, about):
+        raise ChangeRefused(
+            field="file", problem="it changes more than the values of your own district"
+        )
+
+
+def _record_list(
+    session: Session, ports: Ports, actor: Actor, tried: TriedChange, people: int
+) -> None:
+    with transaction(session):
+        audit.record(
+            session,
+            at=ports.clock.now(),
+            actor=actor,
+            action="list_trial",
+            subject_kind="programme",
+            subject_id=tried.programme_code,
+            period=tried.trial.period,
+            sha256=tried.sha256,
+            people=people,
+        )
 
 
 def propose_change(
@@ -137,7 +182,9 @@ def propose_change(
 
     def run(at: datetime) -> ChangeState:
         today = local(at).date()
-        change = _read(session, changes.book(session), request.text, today)
+        book = changes.book(session)
+        change = _read(session, book, request.text, today)
+        _check_reach(actor, book, change)
         row = ProgrammeChange(
             id=new_id(),
             programme_code=change.code,
@@ -184,7 +231,7 @@ def release_change(
     def run(at: datetime) -> ChangeState:
         _one_at_a_time(session)
         row = _row(session, request.change_id)
-        require(actor, Action.CHANGE_PROGRAMME, _about(row))
+        require(actor, Action.CHANGE_PROGRAMME, _about(row, by_two=True))
         _check_waits(row)
         book = changes.book(session)
         if changes.base_sha256(book, row.programme_code) != row.base_sha256:
@@ -213,7 +260,7 @@ def withdraw_change(
 
     def run(at: datetime) -> ChangeState:
         row = _row(session, request.change_id)
-        require(actor, Action.CHANGE_PROGRAMME, About(kind="programme_change", id=row.id))
+        require(actor, Action.CHANGE_PROGRAMME, _about(row, by_two=False))
         if not request.reason.strip():
             raise BadInput(field="reason", value="", expected="why the proposal is taken back")
         _move(session, row, "withdrawn")
@@ -257,6 +304,7 @@ def _try(
     before: programmes.Book,
     period: Period,
     progress: Progress | None,
+    each: Each,
 ) -> Trial:
     tally = Tally(
         before=before,
@@ -264,6 +312,7 @@ def _try(
         code=change.code,
         on=change.valid_from,
         period=period,
+        each=each,
     )
     districts = session.scalars(
         select(Elder.district_code).distinct().order_by(Elder.district_code)
@@ -293,8 +342,14 @@ def _row(session: Session, change_id: str) -> ProgrammeChange:
     return row
 
 
-def _about(row: ProgrammeChange) -> About:
-    return About(kind="programme_change", id=row.id, entered_by=row.proposed_by)
+def _about(row: ProgrammeChange, *, by_two: bool) -> About:
+    moved = [Difference(**d) for d in row.trial["differences"]]
+    return About(
+        kind="programme_change",
+        id=row.id,
+        district_code=changes.district_moved(moved),
+        entered_by=row.proposed_by if by_two else None,
+    )
 
 
 def _move(session: Session, row: ProgrammeChange, state: str, **values: object) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+
 import pytest
 from sqlalchemy import select
 
@@ -12,6 +14,7 @@ from marketplace.app import db
 from marketplace.config import Settings
 from marketplace.elders.models import Elder
 from marketplace.kernel.actor import Role
+from marketplace.kernel.audit import AuditEvent
 from marketplace.kernel.clock import Period, today
 from marketplace.kernel.db import transaction
 from marketplace.vouchers.models import GrantRun
@@ -175,3 +178,45 @@ def test_a_grant_of_the_small_city_counts_as_never_served(app, bureau):
         db.session.commit()
     rows = bureau.get("/fairness?format=never&month=2026-11").text.splitlines()
     assert rows[1].startswith("321202,")
+
+
+def next_version(page: str, **values: str) -> str:
+    """The programme's file as the page shows it, and the same version from January with changes."""
+    text = html.unescape(page.split('name="text"', 1)[1].split(">", 1)[1].split("</textarea>")[0])
+    version = text[text.index("[[version]]") :].replace("2026-01-01", "2027-01-01")
+    for old, new in values.items():
+        version = version.replace(f"amount = {old[1:]}", f"amount = {new}")
+    return f"{text}\n{version}"
+
+
+def test_a_change_begins_with_the_file_and_is_told_in_words(bureau):
+    assert "年龄：80 及以上" in bureau.get("/programmes/GP-C").text
+    text = next_version(bureau.get("/programmes?change=GP-C").text, _120="180")
+    page = bureau.post("/programmes", {"act": "try", "text": text}, page="/programmes").text
+    assert "档次 GP-C1" in page
+    assert "2 小时" in page
+    assert "3 小时" in page
+    assert "at_least" not in page.split("textarea")[0]
+
+
+def test_everybody_who_gains_or_loses_leaves_as_a_file_and_is_recorded(app, bureau):
+    text = next_version(bureau.get("/programmes?change=GP-C").text, _120="180")
+    answer = bureau.post("/programmes", {"act": "people", "text": text}, page="/programmes")
+    assert answer.mimetype == "text/csv"
+    rows = answer.data.decode("utf-8-sig").splitlines()
+    assert rows[0].startswith("老人,区县,")
+    with app.app_context():
+        event = db.session.scalars(
+            select(AuditEvent).where(AuditEvent.action == "list_trial")
+        ).one()
+        assert event.facts["people"] == len(rows) - 1
+
+
+def test_a_refused_file_says_what_is_wrong_in_it(bureau):
+    text = next_version(bureau.get("/programmes?change=GP-C").text, _120="180")
+    answer = bureau.post(
+        "/programmes",
+        {"act": "try", "text": text.replace("carry_months", "cary_months")},
+        page="/programmes",
+    )
+    assert "unknown word cary_months" in html.unescape(answer.text)

@@ -143,6 +143,12 @@ def test_what_a_file_moves_is_named_value_by_value(register, ports):
         (changed(("at_least = 80\nsource", 'at_least = "old"\nsource')), "of the wrong kind"),
         (changed(("block_min = { value = 15", "block_min = { value = 7")), "whole fen"),
         (changed(('amount = 300\nsource = "assumption"', "amount = 300")), "no source"),
+        (changed(("carry_months =", "cary_months =")), "unknown word cary_months"),
+        (changed(("services = { subsidised", "services = { subsidized")), "word subsidized"),
+        (changed(("amount = 300", "amount = 300\namuont = 400")), "unknown word amuont"),
+        (changed(("block_min = { value", "block_min = { unit = 1, value")), "unknown word unit"),
+        (changed(more="[version.district.321204]\nvalid_from = 2027-02-01"), "word valid_from"),
+        (changed(more="[version.district.jiangyan]\n"), "six digits"),
     ],
 )
 def test_a_file_that_cannot_be_is_refused_with_what_is_wrong(register, ports, file, problem):
@@ -192,11 +198,74 @@ def test_who_proposed_may_not_release(register, ports):
 
 
 @pytest.mark.parametrize("role", [Role.HOTLINE, Role.VENDOR, Role.STREET, Role.AUDITOR])
-def test_only_civil_affairs_of_the_city_change_a_programme(register, ports, role):
+def test_only_civil_affairs_change_a_programme(register, ports, role):
     with pytest.raises(NotAllowed):
         proposed(register, ports, actor=Actor("u", role))
+
+
+OWN_AMOUNT = (
+    f"[[version.district.{DISTRICT}.tier]]\n"
+    'name = "GP-C1"\namount = 240\nsource = "decision of the district"\n'
+)
+HERE = Actor("u-here", Role.BUREAU, district_code=DISTRICT)
+HERE_TOO = Actor("u-here-too", Role.BUREAU, district_code=DISTRICT)
+ELSEWHERE = Actor("u-elsewhere", Role.BUREAU, district_code="321281")
+
+
+def test_a_district_changes_its_own_values_by_two_of_its_people(register, ports):
+    change = proposed(register, ports, changed(more=OWN_AMOUNT), HERE)
     with pytest.raises(NotFound):
-        proposed(register, ports, actor=Actor("u", Role.BUREAU, district_code=DISTRICT))
+        released(register, ports, change, ELSEWHERE)
+    with pytest.raises(NotAllowed):
+        released(register, ports, change, HERE)
+    released(register, ports, change, HERE_TOO)
+    grant(register, ports, JANUARY)
+    assert hours(register, JANUARY)["E1"] == (240, "2027-01-01")
+
+
+@pytest.mark.parametrize(
+    ("file", "actor"),
+    [
+        (MORE_HOURS, HERE),
+        (changed(more=OWN_AMOUNT), ELSEWHERE),
+        (changed(("amount = 300", "amount = 360"), more=OWN_AMOUNT), HERE),
+    ],
+)
+def test_a_district_changes_nothing_of_the_city_and_of_no_other(register, ports, file, actor):
+    with pytest.raises(ChangeRefused) as refused:
+        tried(register, ports, file, actor)
+    assert "more than the values of your own district" in refused.value.facts["problem"]
+
+
+def test_who_gains_and_who_loses_is_listed_by_name_of_the_file(register, ports):
+    people = []
+    request = TryChange(MORE_HOURS, "2026-11")
+    try_change(register, ports, ONE, request=request, each=people.append)
+    assert [(m.elder_id, m.rights_before, m.rights_after) for m in people] == [
+        ("E1", "GP-C1 120", "GP-C1 180")
+    ]
+    assert (people[0].own_before_fen, people[0].own_after_fen) == (13_000, 10_500)
+    people.clear()
+    request = TryChange(FROM_85, "2026-11")
+    try_change(register, ports, ONE, request=request, each=people.append)
+    assert [(m.elder_id, m.rights_before, m.rights_after) for m in people] == [
+        ("E1", "GP-C1 120", "")
+    ]
+
+
+def test_the_list_of_people_is_recorded_as_taken(register, ports):
+    request = TryChange(MORE_HOURS, "2026-11")
+    try_change(register, ports, ONE, request=request, each=lambda _: None)
+    event = register.scalars(select(AuditEvent).where(AuditEvent.action == "list_trial")).one()
+    assert (event.actor_id, event.facts["people"]) == ("u-one", 1)
+
+
+def test_a_change_begins_with_the_file_in_force(register, ports):
+    assert query.programme_file(register, "GP-C") == FILE
+    released(register, ports, proposed(register, ports))
+    assert query.programme_file(register, "GP-C") == MORE_HOURS
+    with pytest.raises(NotFound):
+        query.programme_file(register, "NONE")
 
 
 def test_of_two_proposals_on_one_base_the_second_must_be_made_again(register, ports):
@@ -239,11 +308,7 @@ def test_a_change_needs_its_reason(register, ports):
 
 
 def test_a_district_may_have_its_own_amount(register, ports):
-    own = (
-        f"[[version.district.{DISTRICT}.tier]]\n"
-        'name = "GP-C1"\namount = 240\nsource = "decision of the district"\n'
-    )
-    change = proposed(register, ports, changed(more=own))
+    change = proposed(register, ports, changed(more=OWN_AMOUNT))
     view = query.programme_change(register, change.change_id)
     mine = [(d.what, d.after) for d in view.differences if d.district_code == DISTRICT]
     assert ("tier GP-C1", "240") in mine
@@ -315,6 +380,14 @@ def test_the_commands_walk_a_change_from_preview_to_release(app, tmp_path):
         seen = run(args=["programmes", "preview", str(file), "--by", "one"])
         assert "tier GP-C1: 120 -> 180" in seen.output
         assert "1 gain, 0 lose" in seen.output
+        people = tmp_path / "people.csv"
+        told = run(
+            args=["programmes", "preview", str(file), "--people", str(people), "--by", "one"]
+        )
+        assert f"1 people in {people}" in told.output
+        assert "E1,321204,GP-C1 120,GP-C1 180" in people.read_text(encoding="utf-8-sig")
+        shown = run(args=["programmes", "file", "GP-C"])
+        assert shown.output == FILE
         kept = run(
             args=["programmes", "propose", str(file), "--reason", "decision 12", "--by", "one"]
         )

@@ -18,11 +18,13 @@ from marketplace.kernel.actor import Role
 from marketplace.kernel.clock import Period
 from marketplace.kernel.errors import BadInput, DomainError
 from marketplace.kernel.ids import new_id
+from marketplace.kernel.money import yuan_from_fen
 from marketplace.queries import elder_home, equity, follow_ups, programmes, statements
 from marketplace.queries.entitlements import rights
 from marketplace.queries.grant_runs import grant_lines, settlement_runs
 from marketplace.queries.hotline import by_name
 from marketplace.queries.trace import pick_fen
+from marketplace.vouchers.trial import Moved
 from marketplace.web.asked import offset as asked_offset
 from marketplace.web.asked import period_of
 from marketplace.web.auth import allow, current_actor
@@ -30,6 +32,7 @@ from marketplace.web.formats import now, today_here
 from marketplace.web.map_shapes import district_names
 from marketplace.web.pages.frame import say_refusal, session
 from marketplace.web.pages.statements import next_step
+from marketplace.web.programme_words import condition_words, difference_words, value_words
 from marketplace.web.words import (
     CALL_REASONS,
     FACTS,
@@ -173,13 +176,19 @@ def release() -> Response:
 @allow(Role.BUREAU, Role.AUDITOR)
 def programmes_page() -> str:
     """Show the programmes in force, the changes that wait, and take a new version to be tried."""
-    return _programmes(None, "", None)
+    code = request.args.get("change", "")
+    text = programmes.programme_file(session(), code) if code else ""
+    return _programmes(None, text, None)
 
 
 def _programmes(tried: TriedChange | None, text: str, problem: str | None) -> str:
+    lines = programmes.programmes(session(), today_here())
+    units = {line.code: line.unit for line in lines}
     return render_template(
         "programmes.html",
-        lines=programmes.programmes(session(), today_here()),
+        lines=lines,
+        unit=units.get(tried.programme_code, "") if tried else "",
+        difference_words=difference_words,
         changes=programmes.programme_changes(session()),
         tried=tried,
         text=text,
@@ -198,6 +207,10 @@ def programme_page(code: str) -> str:
     return render_template(
         "programme.html",
         programme=programmes.programme(session(), code),
+        file=programmes.programme_file(session(), code),
+        may=current_actor().role is Role.BUREAU,
+        condition_words=condition_words,
+        value_words=value_words,
         names=district_names(),
     )
 
@@ -205,7 +218,7 @@ def programme_page(code: str) -> str:
 @bp.post("/programmes")
 @allow(Role.BUREAU)
 def change_programme() -> Response | str:
-    """Try a new version on last month's orders, or propose it for a second person."""
+    """Try a new version on last month's orders, list who gains or loses by it, or propose it."""
     text = request.form.get("text", "")
     actor = current_actor()
     try:
@@ -214,22 +227,44 @@ def change_programme() -> Response | str:
             propose_change(session(), _ports(), actor, key=_key(), request=wanted)
             flash(_("Proposed. A second person releases it."), "ok")
             return redirect(url_for("office.programmes_page"))  # type: ignore[return-value]
+        if request.form.get("act") == "people":
+            return _people(text)
         tried = try_change(session(), _ports(), actor, request=TryChange(text=text))
     except DomainError as problem:
         session().rollback()
-        said = error_sentence(problem)
-        why = problem.facts.get("why") or problem.facts.get("expected")
-        return _programmes(None, text, f"{said} {why}" if why else said)
+        return _programmes(None, text, error_sentence(problem))
     return _programmes(tried, text, None)
+
+
+def _people(text: str) -> Response:
+    """Give everybody who gains or loses by a file; that the list was taken is recorded."""
+    moved: list[Moved] = []
+    wanted = TryChange(text=text)
+    tried = try_change(session(), _ports(), current_actor(), request=wanted, each=moved.append)
+    names = district_names()
+    head = [
+        _("Elder"), _("District"), _("Rights before"), _("Rights after"),
+        _("Own money before"), _("Own money after"),
+    ]  # fmt: skip
+    rows = [
+        (m.elder_id, names.get(m.district_code, m.district_code), m.rights_before, m.rights_after,
+         yuan_from_fen(m.own_before_fen), yuan_from_fen(m.own_after_fen))
+        for m in moved
+    ]  # fmt: skip
+    return sheet(f"{tried.programme_code}-{tried.valid_from}", head, rows)
 
 
 @bp.get("/changes/<change_id>")
 @allow(Role.BUREAU, Role.AUDITOR)
 def change_page(change_id: str) -> str:
     """Show a proposed change with its trial."""
+    change = programmes.programme_change(session(), change_id)
+    lines = programmes.programmes(session(), today_here())
     return render_template(
         "programme_change.html",
-        change=programmes.programme_change(session(), change_id),
+        change=change,
+        unit=next((p.unit for p in lines if p.code == change.line.programme_code), ""),
+        difference_words=difference_words,
         me_id=current_actor().user_id,
         may=current_actor().role is Role.BUREAU,
         names=district_names(),

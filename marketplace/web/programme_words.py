@@ -1,0 +1,104 @@
+"""The words of a programme: its conditions, its values and what a change moves, as a person reads them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+
+from marketplace.vouchers.changes import Difference
+from marketplace.web.formats import cny, count, is_chinese, minutes
+from marketplace.web.words import FACTS, wanted_words
+
+VALUES: dict[str, Any] = {
+    "rate_fen_per_hour": _l("contract rate for an hour"),
+    "block_min": _l("hours are used in blocks of"),
+    "step_fen": _l("the voucher pays in steps of"),
+    "items_per_day": _l("items a day at most"),
+    "carry_months": _l("months it may be carried over"),
+    "budget_fen_per_year": _l("budget of a district for a year"),
+    "once_years": _l("years between two grants for a home"),
+    "gift_percent": _l("gift on what is put in, percent"),
+    "gift_cap_fen_per_year": _l("most gifts in a year"),
+    "cap_minutes": _l("most hours that may be kept"),
+    "least_visits": _l("least visits a month"),
+    "least_minutes": _l("or least time a month"),
+    "valid_from": _l("begins"),
+    "name_zh": _l("Chinese name"),
+    "name_en": _l("English name"),
+    "slot": _l("place in the order of payers"),
+    "kind": _l("kind of payment"),
+    "grant": _l("how it is granted"),
+    "unit": _l("counted in"),
+    "code": _l("code"),
+}
+"""Value of a programme -> what it is."""
+
+SERVICES: dict[str, Any] = {
+    "subsidised": _l("only subsidised services"),
+    "categories": _l("kinds of service"),
+    "codes": _l("services"),
+    "units": _l("billed by"),
+    "modes": _l("where"),
+    "exclude": _l("not these services"),
+}
+"""Test on a service -> what it asks."""
+
+
+def condition_words(text: str) -> str:
+    """Return a condition (``age at_least 60 and at_most 89``) as a person says it."""
+    both, either = ("，且", "；或者 ") if is_chinese() else (" and ", "; or ")
+    return either.join(
+        both.join(_one_test(item) for item in choice.split(" and "))
+        for choice in text.split(" or ")
+    )
+
+
+def _one_test(text: str) -> str:
+    fact, _space, rest = text.partition(" ")
+    if fact not in FACTS:
+        return wanted_words(text)
+    return f"{FACTS[fact]}{'：' if is_chinese() else ': '}{wanted_words(rest)}"
+
+
+def value_words(name: str, value: int) -> tuple[str, str]:
+    """Return what a plain value is, and the value with its unit."""
+    word = str(VALUES.get(name, name))
+    if "_fen" in name:
+        return word, cny(value)
+    return word, minutes(value) if name.endswith(("_min", "_minutes")) else count(value)
+
+
+def difference_words(moved: Difference, unit: str = "") -> tuple[str, str, str]:
+    """Return what a change moves, and the value before and after. ``unit``: the programme's."""
+    kind, _space, name = moved.what.partition(" ")
+    texts = (moved.before, moved.after)
+    if kind == "who":
+        return _("condition %(number)s", number=name), *_both(condition_words, texts)
+    if kind == "tier" and name.endswith(" when"):
+        what = _("class %(name)s, for whom", name=name.removesuffix(" when"))
+        return what, *_both(condition_words, texts)
+    if kind == "tier":
+        return _("class %(name)s", name=name), *_both(lambda t: _amount(t, unit), texts)
+    if kind == "rate":
+        return _("rate for %(name)s", name=name.removeprefix("of ")), *texts
+    if kind == "source":
+        source = name.removeprefix("of ")
+        return _("source of: %(name)s", name=VALUES.get(source, source)), *texts
+    if kind == "services":
+        return str(SERVICES.get(name, name)), *texts
+    if moved.what in VALUES and all(t.isdigit() for t in texts if t):
+        return str(VALUES[moved.what]), *_both(lambda t: value_words(moved.what, int(t))[1], texts)
+    return str(VALUES.get(moved.what, moved.what)), *texts
+
+
+def _both(words: Any, texts: tuple[str, str]) -> tuple[str, str]:
+    before, after = (words(t) if t else "" for t in texts)
+    return before, after
+
+
+def _amount(text: str, unit: str) -> str:
+    if unit == "fen":
+        return cny(int(text))
+    return minutes(int(text)) if unit == "minutes" else text
