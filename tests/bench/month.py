@@ -37,8 +37,10 @@ from marketplace.visits.models import Visit
 from marketplace.vouchers import service
 from marketplace.vouchers.ledger import micro_of, open_accounts
 from marketplace.vouchers.payouts import bank_account
+from marketplace.vouchers.programmes import FOLDER
 from marketplace.workflows.grants import districts, preview_grants, release_grants
 from marketplace.workflows.ledger import seal_ledger, verify_ledger
+from marketplace.workflows.programmes import TryChange, try_change
 from marketplace.workflows.settle import close_month
 from tests.bench.server import database, engine_of
 from tests.builders import NOVEMBER, NOW, a_caregiver, a_service, a_vendor
@@ -344,6 +346,19 @@ def prove(session: Session) -> None:
     )
 
 
+def trial(session: Session) -> None:
+    """Try a third hour for everybody of 80 to 89 on the month, as civil affairs would before proposing it."""
+    file = (FOLDER / "gp_c.toml").read_text(encoding="utf-8")
+    version = file[file.index("[[version]]") :].replace("2026-01-01", "2027-01-01")
+    request = TryChange(f"{file}\n{version.replace('amount = 120', 'amount = 180')}", str(NOVEMBER))
+    with timed("a change of a programme tried on the month"):
+        tried = try_change(session, _Ports(), ONE, request=request).trial  # type: ignore[arg-type]
+    sys.stdout.write(
+        f"{tried.elders} elders, {tried.work_orders} work orders; {tried.gaining} gain, "
+        f"{tried.losing} lose, programmes pay {tried.public_fen} fen more\n"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--db", choices=["sqlite", "postgres"], default="postgres")
@@ -351,7 +366,9 @@ def main() -> None:
     parser.add_argument("--lines", type=int, default=150_000)
     parser.add_argument("--entries", type=int, help="top the ledger up to so many (PostgreSQL)")
     parser.add_argument("--keep", help="keep the redeemed month as a database of this name")
-    parser.add_argument("--only", choices=["fill", "close", "prove"], help="leave out the rest")
+    parser.add_argument(
+        "--only", choices=["fill", "close", "trial", "prove"], help="leave out the rest"
+    )
     options = parser.parse_args()
 
     def redeemed(url: str) -> None:
@@ -368,6 +385,8 @@ def main() -> None:
         watch_server(session)
         if options.only in (None, "close"):
             close_twice(session)
+        if options.only in (None, "trial"):
+            trial(session)
         if options.only in (None, "prove"):
             prove(session)
 
