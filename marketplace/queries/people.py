@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -52,3 +53,11 @@ def bound_elder_ids(session: Session, account_id: str) -> frozenset[str]:
             )
         )
     )
+
+
+def account_names(session: Session, account_ids: Iterable[str]) -> dict[str, str]:
+    """Return the names of accounts by id; what is no account (a command line) is missing."""
+    rows = session.execute(
+        select(Account.id, Account.display_name).where(Account.id.in_(set(account_ids)))
+    )
+    return {row[0]: row[1] for row in rows}

@@ -9,10 +9,10 @@ from datetime import datetime
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from marketplace.accounts.models import Account
 from marketplace.catalogue.models import ServiceVersion
 from marketplace.kernel.actor import Scope
 from marketplace.kernel.errors import NotFound
+from marketplace.queries.people import account_names
 from marketplace.settlement import service as settlement
 from marketplace.settlement.export import Document, NoticeRow, Signature
 from marketplace.settlement.models import (
@@ -142,21 +142,13 @@ def statement(session: Session, statement_id: str, *, for_vendor: bool) -> State
     """Return one statement for its page: three statements of SQL. Raises ``NotFound``."""
     row = settlement.statement(session, statement_id)
     signed = settlement.signatures(session, statement_id)
-    names = _names(session, [s.by for s in signed])
+    names = account_names(session, [s.by for s in signed])
     payers = payers_for_vendor if for_vendor else dict
     return StatementView(
         row=statement_row(row, signed[-1].step if signed else "issued"),
         by_payer=payers(row.by_programme),
         signatures=tuple(Signed(s.step, names.get(s.by, s.by), s.at) for s in signed),
     )
-
-
-def _names(session: Session, account_ids: Sequence[str]) -> dict[str, str]:
-    """Return the names of people who signed; who has no account stands by the id alone."""
-    rows = session.execute(
-        select(Account.id, Account.display_name).where(Account.id.in_(account_ids))
-    )
-    return {row[0]: row[1] for row in rows}
 
 
 def held_rows(
@@ -221,7 +213,7 @@ def document(session: Session, statement_id: str, *, for_vendor: bool = False) -
     payers = payers_for_vendor if for_vendor else dict
     lines = [replace(line, by_programme=payers(line.by_programme)) for line in lines]
     signed = settlement.signatures(session, statement_id)
-    names_of = _names(session, [s.by for s in signed])
+    names_of = account_names(session, [s.by for s in signed])
     book = changes.book(session)
     names = {
         code: book.terms_of(code, run.closed_at.date()).name_zh

@@ -334,6 +334,8 @@ FACTS: dict[str, Any] = {
     "lives_alone": _l("lives alone"),
     "special": _l("special group"),
     "level": _l("ability level"),
+    "status": _l("state in the register"),
+    "address": _l("address"),
 }
 """Fact of an elder that programmes ask for -> its name."""
 
@@ -357,6 +359,10 @@ FACT_VALUES: dict[str, Any] = {
     "ltci": _l("care insurance in payment"),
     "tekun_agreement": _l("care agreement for the destitute"),
     "bed": _l("care bed at home"),
+    "active": _l("in the register"),
+    "away": _l("away"),
+    "moved": _l("moved away"),
+    "dead": _l("deceased"),
 }
 
 WANTED: dict[str, Any] = {
@@ -429,6 +435,28 @@ HELD_REASONS: dict[str, Any] = {
     "disputed": _l("a person has not decided yet"),
 }
 """Why a closing left a work order out; codes without a word stand as they are."""
+
+PURPOSES: dict[str, tuple[Any, Any]] = {
+    "service": (_l("Being served"), _l("without it nothing new is ordered")),
+    "family_view": (_l("Relatives may look in"), _l("without it they see nothing")),
+    "photo": (_l("Photos of the work"), _l("without it none is kept")),
+    "hotline_recording": (
+        _l("A recorded call counts as a word"),
+        _l("without it a call confirms nothing"),
+    ),
+    "kin_care": (_l("A relative may be paid for care"), _l("civil affairs must agree too")),
+}
+"""Purpose of a consent -> its name, and what ends without it."""
+
+FILE_PARTS: dict[str, Any] = {
+    "file": _l("the file"),
+    "visit": _l("a visit"),
+    "money": _l("vouchers and money"),
+    "photo": _l("a photo"),
+    "as_of": _l("the file of an earlier day"),
+    "id_number": _l("the identity number in full"),
+}
+"""Part of a file that somebody looked at -> words."""
 
 LINE_KINDS: dict[str, Any] = {
     "visit": _l("Service"),

@@ -67,3 +67,26 @@ def _see_elder(
         fields=policy.fields(actor, powers=about.powers, accepted=False),
         may=frozenset(a for a in Action if policy.allows(actor, a, about)),
     )
+
+
+FILE_PARTS = (
+    Action.SEE_CONSENTS,
+    Action.KEEP_CONSENT,
+    Action.SEE_LOOKS,
+    Action.SEE_AS_OF,
+    Action.REVEAL_ID_NUMBER,
+)
+"""What an elder's own file is made of, beside visits and money."""
+
+
+def see_file(session: Session, ports: Ports, actor: Actor, elder_id: str) -> Seen:
+    """Return which parts of an elder's file the actor may open; raises where there is none.
+
+    No look is kept by this alone: each part keeps its own.
+    """
+    elder = access.facts(session, elder_id, on=today(ports.clock))
+    about = subjects.about_elder(session, actor, elder)
+    may = frozenset(a for a in FILE_PARTS if policy.allows(actor, a, about))
+    if not may:
+        policy.require(actor, Action.SEE_LOOKS, about)
+    return Seen(fields=policy.fields(actor, powers=about.powers, accepted=False), may=may)

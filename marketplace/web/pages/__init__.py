@@ -10,6 +10,7 @@ from marketplace.web.pages import (
     bureau,
     caregiver,
     elder,
+    elder_file,
     family,
     frame,
     hotline,
@@ -47,6 +48,7 @@ _DESKS = (
     statements,
     messages,
     purses,
+    elder_file,
     live,
 )
 
