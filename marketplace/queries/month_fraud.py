@@ -12,9 +12,8 @@ from marketplace.kernel.actor import Scope
 from marketplace.kernel.clock import Period
 from marketplace.orders.models import WorkOrder
 from marketplace.orders.states import State
+from marketplace.visits import limits
 from marketplace.visits.fraud_month import (
-    LAST_DAYS,
-    MONTHS,
     CaregiverMonth,
     ElderQuarter,
     MonthFinding,
@@ -44,16 +43,17 @@ def month_findings(session: Session, scope: Scope, *, period: Period) -> list[Mo
         _vendors(session, scope, period),
         _caregivers(session, scope, period),
         _elders(session, scope, period),
+        limits.on(period.last),
     )
 
 
 def _within(scope: Scope) -> list[object]:
-    limits: list[object] = []
+    within: list[object] = []
     if not scope.everything and scope.district_code is not None:
-        limits.append(_W.district_code == scope.district_code)
+        within.append(_W.district_code == scope.district_code)
     if not scope.everything and scope.town_code is not None:
-        limits.append(_W.town_code == scope.town_code)
-    return limits
+        within.append(_W.town_code == scope.town_code)
+    return within
 
 
 def _vendors(session: Session, scope: Scope, period: Period) -> list[VendorMonth]:
@@ -71,7 +71,7 @@ def _vendors(session: Session, scope: Scope, period: Period) -> list[VendorMonth
         .where(_W.visit_on.between(period.first, period.last), *_within(scope))
         .group_by(_W.vendor_id)
     ).all()
-    late_from = period.last - timedelta(days=LAST_DAYS - 1)
+    late_from = period.last - timedelta(days=limits.on(period.last).last_days - 1)
     money = {
         r.vendor_id: r
         for r in session.execute(
@@ -125,7 +125,7 @@ def _caregivers(session: Session, scope: Scope, period: Period) -> list[Caregive
 
 def _elders(session: Session, scope: Scope, period: Period) -> list[ElderQuarter]:
     months = [period]
-    while len(months) < MONTHS:
+    while len(months) < limits.on(period.last).one_item_months:
         months.append(months[-1].previous())
     spent: dict[str, dict[str, dict[tuple[str, str], int]]] = {}
     rows = session.execute(

@@ -3,6 +3,7 @@
 A finding is evidence, not a verdict on a person: GPS drifts, walls are thick, families share phones.
 ``block`` pays nothing and ``hold`` keeps the hold until a person decides; ``trim`` pays the standard;
 ``review`` pays and puts the visit on a list. F08, F12, F17 and F18 look at a month.
+Figures in the rules' sentences are the first version's; ``limits.toml`` holds what is in force.
 """
 
 from __future__ import annotations
@@ -13,22 +14,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from marketplace.kernel.clock import local
+from marketplace.visits.limits import Limits, latest
 from marketplace.visits.rules import Point, metres
 
-OVERLAP = timedelta(minutes=1)
-FASTEST_KMH = 40
-NEAR_M = 1_000
-SHORT_PERCENT, UNPAID_PERCENT, LONG_PERCENT = 80, 50, 200
-LATEST_CHECK_OUT = timedelta(hours=4)
-HAND_OVER_MIN = 10
-"""A hand-over of this many minutes or fewer is proved by its evidence, not by its length."""
-
-PHOTO_BITS = 5
-PHOTO_CLOCK = timedelta(minutes=10)
-MOST_SERVICE_HOURS = 10
-MOST_VISITS = 16
-SHARED_PHONE = 5
-SAME_SPOT = 5
 HANDS_ON = frozenset({"ZY", "HL", "KF", "YL", "ZX"})
 """Categories of which an elder can have one at a time."""
 
@@ -104,6 +92,7 @@ class VisitFacts:
     same_spot: int = 0
     photos: tuple[Photo, ...] = ()
     earlier_photos: tuple[int, ...] = ()
+    limits: Limits = field(default_factory=latest)
 
     @property
     def length(self) -> timedelta:
@@ -120,7 +109,8 @@ def f01_overlap(v: VisitFacts) -> Finding | None:
     hit = [
         o.work_order_id
         for o in v.by_caregiver
-        if _overlap(v, o) >= OVERLAP and not (v.mode == o.mode == "site")
+        if _overlap(v, o) >= timedelta(minutes=v.limits.overlap_min)
+        and not (v.mode == o.mode == "site")
     ]
     return Finding("F01", "block", {"with": hit}) if hit else None
 
@@ -132,7 +122,7 @@ def f02_impossible_travel(v: VisitFacts) -> Finding | None:
             continue
         apart = metres(v.at, o.at)
         gap = max((v.began_at - o.ended_at), (o.began_at - v.ended_at)).total_seconds()
-        if apart > NEAR_M and apart * 3.6 > FASTEST_KMH * max(gap, 1.0):
+        if apart > v.limits.near_m and apart * 3.6 > v.limits.fastest_kmh * max(gap, 1.0):
             return Finding(
                 "F02", "hold", {"with": o.work_order_id, "metres": round(apart), "gap_s": int(gap)}
             )
@@ -148,20 +138,20 @@ def f03_outside_fence(v: VisitFacts) -> Finding | None:
 
 def f04_too_short(v: VisitFacts) -> Finding | None:
     """Less than 80 % of the standard minutes is held, less than 50 % not paid."""
-    if v.standard_min <= HAND_OVER_MIN:
+    if v.standard_min <= v.limits.hand_over_min:
         return None
     percent = v.length.total_seconds() * 100 / (v.standard_min * 60)
-    if percent >= SHORT_PERCENT:
+    if percent >= v.limits.short_percent:
         return None
-    action = "block" if percent < UNPAID_PERCENT else "hold"
+    action = "block" if percent < v.limits.unpaid_percent else "hold"
     return Finding("F04", action, {"percent": int(percent)})
 
 
 def f05_too_long(v: VisitFacts) -> Finding | None:
     """More than twice the standard, or checked out four hours late: paid as standard."""
-    far_too_long = v.length.total_seconds() * 100 > v.standard_min * 60 * LONG_PERCENT
-    forgotten = v.ended_at - v.ends_by > LATEST_CHECK_OUT
-    if forgotten or (far_too_long and v.standard_min > HAND_OVER_MIN):
+    far_too_long = v.length.total_seconds() * 100 > v.standard_min * 60 * v.limits.long_percent
+    forgotten = v.ended_at - v.ends_by > timedelta(hours=v.limits.latest_check_out_h)
+    if forgotten or (far_too_long and v.standard_min > v.limits.hand_over_min):
         return Finding("F05", "trim", {"minutes": int(v.length.total_seconds() // 60)})
     return None
 
@@ -181,9 +171,11 @@ def f06_device_shared(v: VisitFacts) -> Finding | None:
 def f07_photo_used_before(v: VisitFacts) -> Finding | None:
     """A photo like one of the last 90 days, or whose own time is ten minutes off."""
     for photo in v.photos:
-        if any((photo.phash ^ old).bit_count() <= PHOTO_BITS for old in v.earlier_photos):
+        if any((photo.phash ^ old).bit_count() <= v.limits.photo_bits for old in v.earlier_photos):
             return Finding("F07", "hold", {"why": "seen before"})
-        if photo.taken_at and abs(photo.received_at - photo.taken_at) > PHOTO_CLOCK:
+        if photo.taken_at and abs(photo.received_at - photo.taken_at) > timedelta(
+            minutes=v.limits.photo_clock_min
+        ):
             return Finding("F07", "hold", {"why": "other time"})
     return None
 
@@ -200,7 +192,7 @@ def f10_two_services_at_once(v: VisitFacts) -> Finding | None:
         for o in v.by_elder
         if {v.category_code, o.category_code} <= HANDS_ON
         and o.work_order_id != v.work_order_id
-        and _overlap(v, o) >= OVERLAP
+        and _overlap(v, o) >= timedelta(minutes=v.limits.overlap_min)
     ]
     return Finding("F10", "hold", {"with": hit}) if hit else None
 
@@ -210,7 +202,7 @@ def f11_too_much_in_a_day(v: VisitFacts) -> Finding | None:
     before = [o for o in v.by_caregiver if o.ended_at <= v.began_at]
     hours = sum((o.ended_at - o.began_at for o in before), v.length) / timedelta(hours=1)
     visits = sum(o.category_code != "ZC" for o in before) + (v.category_code != "ZC")
-    if hours > MOST_SERVICE_HOURS or visits > MOST_VISITS:
+    if hours > v.limits.most_service_h or visits > v.limits.most_visits:
         return Finding("F11", "hold", {"hours": round(hours, 2), "visits": visits})
     return None
 
@@ -218,14 +210,18 @@ def f11_too_much_in_a_day(v: VisitFacts) -> Finding | None:
 def f13_at_night(v: VisitFacts) -> Finding | None:
     """A day-type service between 21:00 and 06:00."""
     hour = local(v.began_at).hour
-    if (hour >= 21 or hour < 6) and v.time_class != "emergency" and not v.is_night_item:
+    if (
+        (hour >= v.limits.night_from_h or hour < v.limits.night_until_h)
+        and v.time_class != "emergency"
+        and not v.is_night_item
+    ):
         return Finding("F13", "hold", {"hour": hour})
     return None
 
 
 def f14_phone(v: VisitFacts) -> Finding | None:
     """The elder's phone is a caregiver's, or stands for five elders and more."""
-    if v.phone_is_supply or v.phone_shared_by >= SHARED_PHONE:
+    if v.phone_is_supply or v.phone_shared_by >= v.limits.shared_phone:
         return Finding("F14", "review", {"elders": v.phone_shared_by})
     return None
 
@@ -253,7 +249,7 @@ def f19_price(v: VisitFacts) -> Finding | None:
 
 def f20_mock_location(v: VisitFacts) -> Finding | None:
     """A mocked position, a rooted phone, or the same six decimals five times."""
-    if v.is_mock or v.same_spot >= SAME_SPOT:
+    if v.is_mock or v.same_spot >= v.limits.same_spot:
         return Finding("F20", "hold", {"same_spot": v.same_spot, "mock": v.is_mock})
     return None
 
@@ -283,7 +279,7 @@ def f24_split_visit(v: VisitFacts) -> Finding | None:
         if o.work_order_id != v.work_order_id
         and o.caregiver_id == v.caregiver_id
         and o.vendor_id == v.vendor_id
-        and _overlap(v, o) >= OVERLAP
+        and _overlap(v, o) >= timedelta(minutes=v.limits.overlap_min)
     ]
     return Finding("F24", "trim", {"with": hit}) if hit else None
 

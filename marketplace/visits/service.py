@@ -16,7 +16,6 @@ from marketplace.visits.models import Evidence, Visit
 
 VISIT = Visit.__table__
 EVIDENCE = Evidence.__table__
-PHOTO_DAYS = 90
 
 
 class IdTaken(Conflict):
@@ -239,15 +238,15 @@ def same_spot(session: Session, caregiver_id: str, *, lat: float, lng: float, si
     )
 
 
-def earlier_photos(session: Session, caregiver_id: str, visit_id: str, on: date) -> list[int]:
-    """Return the perceptual hashes of a caregiver's photos of the last 90 days, this visit's apart."""
+def earlier_photos(session: Session, caregiver_id: str, visit_id: str, *, since: date) -> list[int]:
+    """Return the perceptual hashes of a caregiver's photos since a day, this visit's apart."""
     rows = session.execute(
         select(EVIDENCE.c.facts)
         .join(VISIT, VISIT.c.id == EVIDENCE.c.visit_id)
         .where(
             VISIT.c.caregiver_id == caregiver_id,
             VISIT.c.id != visit_id,
-            VISIT.c.visit_on >= on - timedelta(days=PHOTO_DAYS),
+            VISIT.c.visit_on >= since,
         )
     )
     return [int(facts["phash"], 16) for (facts,) in rows if facts and facts.get("phash")]

@@ -36,7 +36,6 @@ class MoneySettings:
     no_access_fees_per_month: int
     capture_grace_days: int
     replacement_days: int
-    least_percent_of_minutes: int
     holdback_percent: int
     holdback_steps: tuple[tuple[int, int], ...]
     sample_field_percent: int

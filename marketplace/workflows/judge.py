@@ -14,14 +14,12 @@ from marketplace.elders import access
 from marketplace.kernel.clock import instant_of
 from marketplace.orders import rules as order_rules
 from marketplace.orders import service as orders
-from marketplace.visits import fraud, rules
+from marketplace.visits import fraud, limits, rules
 from marketplace.visits import service as visits
 from marketplace.visits.fraud import Finding, Other, Photo, VisitFacts
 from marketplace.visits.rules import Point
 from marketplace.vouchers import service as vouchers
 from vendors import caregivers, registry
-
-SAME_SPOT_DAYS = 30
 
 
 def judge_work_order(
@@ -89,6 +87,7 @@ def _facts(
     vendor_name = registry.vendor_name(session, w.vendor_id)
     shares = vouchers.shares_of(session, w.id)
     phone = person.phone_index
+    terms = limits.on(w.visit_on)
     return VisitFacts(
         work_order_id=w.id,
         caregiver_id=visit.caregiver_id,
@@ -127,8 +126,14 @@ def _facts(
         same_spot=_same_spot(session, visit, evidence),
         photos=tuple(_photo(e) for e in evidence if e.facts.get("phash")),
         earlier_photos=tuple(
-            visits.earlier_photos(session, visit.caregiver_id, visit.id, w.visit_on)
+            visits.earlier_photos(
+                session,
+                visit.caregiver_id,
+                visit.id,
+                since=w.visit_on - timedelta(days=terms.photo_days),
+            )
         ),
+        limits=terms,
     )
 
 
@@ -184,7 +189,7 @@ def _same_spot(session: Session, visit: Row[Any], evidence: list[Row[Any]]) -> i
                 visit.caregiver_id,
                 lat=e.lat,
                 lng=e.lng,
-                since=visit.visit_on - timedelta(days=SAME_SPOT_DAYS),
+                since=visit.visit_on - timedelta(days=limits.on(visit.visit_on).same_spot_days),
             )
     return 0
 

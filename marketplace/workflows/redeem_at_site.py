@@ -17,9 +17,8 @@ from marketplace.kernel.ids import new_id
 from marketplace.kernel.ports import Ports
 from marketplace.orders import service as orders
 from marketplace.orders.states import State
-from marketplace.visits import cards, rules
+from marketplace.visits import cards, limits, rules
 from marketplace.visits import service as visits
-from marketplace.visits.fraud import HAND_OVER_MIN
 from marketplace.visits.rules import Method
 from marketplace.workflows import judge, policy
 from marketplace.workflows.policy import About, Action
@@ -118,7 +117,7 @@ def _at_site(
         )
         begin(session, row, crew, began_at=at, place=site, at=at, actor=actor)
         add_proof(session, row.id, "check_in", request.reading_id, proof, actor)
-        if row.service_s > HAND_OVER_MIN * 60:
+        if row.service_s > limits.on(row.visit_on).hand_over_min * 60:
             return answered(session, row, actor, at, "read_at_site")
     elif at - min(v.check_in_at for v in begun.values()) < READ_TWICE:
         return answered(session, row, actor, at, "read_at_site", why="just_begun")

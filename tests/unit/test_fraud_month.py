@@ -1,17 +1,18 @@
 """Each monthly rule: one month that is free, one that is found, at the very threshold."""
 
+from functools import partial
+
 import pytest
 
-from marketplace.visits.fraud_month import (
-    CaregiverMonth,
-    ElderQuarter,
-    VendorMonth,
-    f08_by_hand,
-    f12_too_even,
-    f17_at_the_end,
-    f18_one_item,
-    judge_month,
-)
+from marketplace.visits import fraud_month, limits
+from marketplace.visits.fraud_month import CaregiverMonth, ElderQuarter, VendorMonth
+
+LIMITS = limits.latest()
+f08_by_hand = partial(fraud_month.f08_by_hand, limits=LIMITS)
+f12_too_even = partial(fraud_month.f12_too_even, limits=LIMITS)
+f17_at_the_end = partial(fraud_month.f17_at_the_end, limits=LIMITS)
+f18_one_item = partial(fraud_month.f18_one_item, limits=LIMITS)
+judge_month = partial(fraud_month.judge_month, limits=LIMITS)
 
 
 def vendor(**changed):
