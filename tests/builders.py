@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from sqlalchemy.orm import Session
 
 from marketplace.catalogue.models import Category, Service, ServiceVersion
+from marketplace.elders import witness
 from marketplace.elders.facts import facts_of, facts_of_district
 from marketplace.elders.models import Assessment, Elder
 from marketplace.kernel.clock import Period, instant_of
@@ -57,6 +58,8 @@ def an_assessment(session: Session, elder_id: str = "E1", level: int = 2, **valu
     row = Assessment(elder_id=elder_id, level=level, **(defaults | values))
     session.add(row)
     session.flush()
+    written = {c.name: getattr(row, c.name) for c in Assessment.__table__.columns}
+    witness.record(session, "assessment", [written], at=NOW)
     return row
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from marketplace.catalogue.models import ServiceVersion
 from marketplace.catalogue.service import packaged
+from marketplace.elders import witness
 from marketplace.elders.facts import facts_of
 from marketplace.elders.models import Assessment, Elder, FamilyLink
 from marketplace.kernel.actor import SYSTEM
@@ -94,20 +95,20 @@ def build(
     # The elder whom tests sign in as lives near the first vendor's base, within its circle.
     elders[0] |= {"lat": sites[0]["lat"] + 0.003, "lng": sites[0]["lng"] + 0.003}
     session.execute(insert(Elder), elders)
-    session.execute(
-        insert(Assessment),
-        [
-            {
-                "id": new_id(),
-                "elder_id": e["id"],
-                "assessed_on": day - timedelta(days=60),
-                "valid_until": day + timedelta(days=300),
-                "score": 60,
-                "level": rng.choice((0, 0, 1, 2, 3)),
-            }
-            for e in elders
-        ],
-    )
+    assessed = [
+        {
+            "id": new_id(),
+            "elder_id": e["id"],
+            "assessed_on": day - timedelta(days=60),
+            "valid_until": day + timedelta(days=300),
+            "score": 60,
+            "level": rng.choice((0, 0, 1, 2, 3)),
+            "assessor": "",
+        }
+        for e in elders
+    ]
+    session.execute(insert(Assessment), assessed)
+    witness.record(session, "assessment", assessed, at=at)
     session.execute(insert(Vendor), vendors)
     session.execute(insert(Site), sites)
     session.execute(insert(Caregiver), caregivers)

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from marketplace.elders import witness
 from marketplace.elders.models import Elder, ElderFact, ElderStay
 
 FACT = ElderFact.__table__
@@ -72,10 +73,16 @@ def change(
     rows = [_row(elder_id, name, text, from_on, source, at, by)]
     if held is None:
         rows.insert(0, _row(elder_id, name, before, BEGINNING, REGISTER, at, by))
-    session.execute(FACT.insert(), rows)  # type: ignore[attr-defined]
+    _add(session, rows, at)
     if from_on <= today:
         _follow(session, elder_id, name, today)
     return True
+
+
+def _add(session: Session, rows: list[dict[str, Any]], at: datetime) -> None:
+    insert = FACT.insert().returning(*FACT.c)  # type: ignore[attr-defined]
+    added = session.execute(insert, rows).mappings().all()
+    witness.record(session, FACT.name, added, at=at)  # type: ignore[attr-defined]
 
 
 def _row(
@@ -138,7 +145,7 @@ def note_changes(
         new = as_text(name, after[elder_id][name])
         rows.append(_row(elder_id, name, new, today, source, at, by))
     if rows:
-        session.execute(FACT.insert(), rows)  # type: ignore[attr-defined]
+        _add(session, rows, at)
     return len(changed)
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from marketplace.elders import witness
 from marketplace.kernel import audit
 from marketplace.kernel.actor import SYSTEM
 from marketplace.kernel.db import transaction
@@ -78,7 +79,7 @@ def verify_ledger(
     progress: Callable[[str, int], None] | None = None,
     kept: Mapping[int, str] | None = None,
 ) -> Verdict:
-    """Prove ledger and statements on one snapshot. Reads only.
+    """Prove ledger, statements and what money was decided on, on one snapshot. Reads only.
 
     ``kept``: seals that were kept outside of this database, which must all be there.
     """
@@ -95,6 +96,7 @@ def verify_ledger(
             Finding(f.table, f.row, f.rule, f.detail)
             for f in settlement_verify.verify(connection, progress=progress)
         ]
+        more += [Finding(f.table, f.row, f.rule) for f in witness.verify(connection)]
         rows = connection.execute(select(LedgerSeal.id, LedgerSeal.sha256))
         more += against_witness({row.id: row.sha256 for row in rows}, kept or {})
         return replace(verdict, findings=verdict.findings + tuple(more))

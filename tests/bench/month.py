@@ -25,6 +25,7 @@ from sqlalchemy import insert, select, text
 from sqlalchemy.orm import Session
 
 from marketplace.catalogue.models import ServiceVersion
+from marketplace.elders import witness
 from marketplace.elders.models import Assessment, Elder
 from marketplace.kernel.actor import Actor, Role
 from marketplace.kernel.bulk import upsert
@@ -129,12 +130,14 @@ def load_elders(session: Session, count: int, seed: int) -> None:
                         "valid_until": date(2027, 2, 28),
                         "score": {1: 70, 2: 50, 3: 35, 4: 10}[level],
                         "level": level,
+                        "assessor": "",
                     }
                 )
         with transaction(session):
             for model, rows in ((Elder, elders), (Assessment, assessed)):
                 if rows:
                     upsert(session, model, list(rows[0]), (row.values() for row in rows))
+            witness.record(session, "assessment", assessed, at=NOW)
 
 
 def grant_month(session: Session) -> int:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import text
 
+from marketplace.elders import history, witness
 from marketplace.kernel.actor import Actor, Role
 from marketplace.kernel.clock import Period
 from marketplace.kernel.db import transaction
@@ -63,6 +64,13 @@ from tests.workflows.world import key
 ONE, TWO = Actor("one", Role.SYSTEM), Actor("two", Role.SYSTEM)
 MORE_HOURS = changed(("amount = 120", "amount = 180"), valid_from="2027-03-01")
 FROM_85 = changed(("at_least = 80\nsource", "at_least = 85\nsource"), valid_from="2027-04-01")
+TODAY = {
+    "from_on": NOW.date(),
+    "today": NOW.date(),
+    "source": "assistance: list.csv",
+    "at": NOW,
+    "by": "b",
+}
 JANUARY_5 = datetime(2027, 1, 5, 1, 0, tzinfo=UTC)
 
 
@@ -73,6 +81,7 @@ def books(session, ports, clock):
         for n in (1, 2):
             an_elder(session, id=f"E{n}", income_class="dibao", address=f"人民路 {n} 号")
             an_assessment(session, f"E{n}", level=2)
+            history.change(session, f"E{n}", "lives_alone", True, **TODAY)
         a_vendor(session)
         a_caregiver(session)
     grant_period(session, ports, ONE, TWO, period=NOVEMBER)
@@ -173,7 +182,8 @@ def _tamper(session, table, statements):
 def _found(session):
     connection = session.connection()
     found = [str(f) for f in ledger_verify.verify(connection).findings]
-    return found + [f"{f.table} {f.row}: {f.rule}" for f in settlement_verify.verify(connection)]
+    more = [*settlement_verify.verify(connection), *witness.verify(connection)]
+    return found + [f"{f.table} {f.row}: {f.rule}" for f in more]
 
 
 CHANGE, DELETE, INSERT, SWAP = "change", "delete", "insert", "swap"
@@ -650,6 +660,66 @@ TAMPERINGS = [
         "UPDATE home_grant SET last_on = CASE WHEN last_on = (SELECT MAX(last_on) FROM home_grant) THEN (SELECT MIN(last_on) FROM home_grant) ELSE (SELECT MAX(last_on) FROM home_grant) END",
         "home_grant ADAPT",
     ),
+    (
+        "elder_fact",
+        CHANGE,
+        "UPDATE elder_fact SET value = 'N' WHERE elder_id = 'E1' AND value = 'Y'",
+        "of E1: it is not what was recorded",
+    ),
+    (
+        "elder_fact",
+        CHANGE,
+        "UPDATE elder_fact SET from_on = '2026-01-01' WHERE elder_id = 'E1' AND value = 'Y'",
+        "of E1: it is not what was recorded",
+    ),
+    (
+        "elder_fact",
+        DELETE,
+        "DELETE FROM elder_fact WHERE elder_id = 'E2'",
+        "it was recorded and is missing",
+    ),
+    (
+        "elder_fact",
+        INSERT,
+        "INSERT INTO elder_fact SELECT 99, elder_id, 'income_class', 'tekun', from_on, source, recorded_at, recorded_by FROM elder_fact WHERE elder_id = 'E1' AND value = 'Y'",
+        "elder_fact 99 of E1: nobody recorded it",
+    ),
+    (
+        "elder_fact",
+        SWAP,
+        "UPDATE elder_fact SET elder_id = CASE elder_id WHEN 'E1' THEN 'E2' ELSE 'E1' END",
+        "of E2: it is not what was recorded",
+    ),
+    (
+        "assessment",
+        CHANGE,
+        "UPDATE assessment SET level = 4 WHERE elder_id = 'E1'",
+        "of E1: it is not what was recorded",
+    ),
+    (
+        "assessment",
+        CHANGE,
+        "UPDATE assessment SET valid_until = '2028-02-28' WHERE elder_id = 'E1'",
+        "of E1: it is not what was recorded",
+    ),
+    (
+        "assessment",
+        DELETE,
+        "DELETE FROM assessment WHERE elder_id = 'E1'",
+        "it was recorded and is missing",
+    ),
+    (
+        "assessment",
+        INSERT,
+        "INSERT INTO assessment SELECT 'A-x', elder_id, '2026-10-01', '2027-09-30', 10, 4, assessor FROM assessment WHERE elder_id = 'E1'",
+        "assessment A-x of E1: nobody recorded it",
+    ),
+    (
+        "assessment",
+        SWAP,
+        "UPDATE assessment SET assessed_on = valid_until, valid_until = assessed_on",
+        "of E2: it is not what was recorded",
+    ),
 ]
 """Table, what is done to it, plain SQL, and what a finding must name."""
 
@@ -668,7 +738,7 @@ def test_a_row_changed_by_hand_is_found_and_named(session, books):
 
 def test_every_table_of_money_is_tampered_with_in_each_way():
     done = {(table, way) for table, way, *_ in TAMPERINGS}
-    tables = [*ledger_verify.FROZEN, *settlement_verify.FROZEN, "grant_run"]
+    tables = [*ledger_verify.FROZEN, *settlement_verify.FROZEN, "grant_run", *witness.TABLES]
     assert done == {(t, way) for t in tables for way in (CHANGE, DELETE, INSERT, SWAP)}
 
 
@@ -738,7 +808,7 @@ def test_a_payout_of_another_sum_is_found_whoever_made_its_hashes_again(session,
 
 
 def test_a_missing_guard_is_found(session, books):
-    for table in [*ledger_verify.FROZEN, *settlement_verify.FROZEN]:
+    for table in [*ledger_verify.FROZEN, *settlement_verify.FROZEN, *witness.FROZEN]:
         if session.get_bind().dialect.name == "sqlite":
             session.execute(text(f"DROP TRIGGER {table}_no_update"))
         else:

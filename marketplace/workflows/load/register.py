@@ -14,7 +14,7 @@ from sqlalchemy import Table, delete, select, update
 from sqlalchemy.orm import Session
 
 from marketplace.catalogue.models import Category
-from marketplace.elders import history
+from marketplace.elders import history, witness
 from marketplace.elders.models import Assessment, CaregiverRefusal, Elder, FamilyLink
 from marketplace.kernel.bulk import upsert
 from marketplace.kernel.db import Base
@@ -385,6 +385,7 @@ def _write_elders(context: Context, new: Sequence[ElderRow], changed: Sequence[E
         if r.assessed_on is not None and (r.id, r.assessed_on) in kept
     ]
     _write(context, Assessment, [*fresh, *again])
+    witness.record(context.session, "assessment", [*fresh, *again], at=context.now)
 
 
 def _fact_columns(context: Context, ids: Sequence[str]) -> dict[str, Values]:
