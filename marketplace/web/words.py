@@ -763,6 +763,9 @@ ERRORS: dict[str, Any] = {
     ),
     "change_refused": _l("The programme's file cannot be taken: %(problem)s"),
     "change_outdated": _l("The programme changed since this was proposed. Propose it again."),
+    "outside_away": _l(
+        "The outside payer %(programme_code)s cannot be asked now. Nothing was granted; try again later."
+    ),
     "preview_outdated": _l("Facts changed since the preview. Look at it again."),
     "register_changed": _l("Somebody wrote the same register meanwhile. Load the file again."),
     "sign_in_refused": _l("Name, password or code does not fit."),

@@ -19,17 +19,35 @@ from marketplace.kernel.clock import Period
 from marketplace.kernel.db import transaction
 from marketplace.kernel.errors import Conflict, NotFound, WrongState
 from marketplace.kernel.ids import new_id
-from marketplace.kernel.ports import Ports
+from marketplace.kernel.ports import DeliveryFailed, OutsidePayer, Ports
 from marketplace.vouchers import changes, expected, grants
 from marketplace.vouchers.grants import Grant
 from marketplace.vouchers.ledger import expect_many
 from marketplace.vouchers.models import GrantRun
-from marketplace.vouchers.programmes import Terms
 from marketplace.workflows.policy import About, Action, require
 
 
 class PreviewOutdated(Conflict):
     """Facts or programmes changed since the preview; look again. Facts: ``id``."""
+
+
+class OutsideAway(Conflict):
+    """An outside payer could not be asked what it promises; nothing was granted. Facts:
+    ``programme_code``."""
+
+
+MOST_ASKED = 5_000
+"""People of one question to an outside payer."""
+
+TRIES = 3
+"""How often a preview asks again where the register changed while the outside was asked."""
+
+Told = Mapping[str, Mapping[str, int]]
+"""Programme -> elder -> fen that its outside payer promises: 0 where it promises nothing."""
+
+
+class _NotAsked(Exception):
+    """The register names somebody now about whom no outside payer was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +113,29 @@ def districts(session: Session) -> list[str]:
 def preview_grants(
     session: Session, ports: Ports, actor: Actor, *, period: Period, district_code: str
 ) -> GrantPreview:
-    """Count what the month's grants of a district would be, and keep the preview for a release."""
+    """Count what the month's grants of a district would be, and keep the preview for a release.
+
+    Outside payers are asked first, with no transaction open. Raises ``OutsideAway`` where one cannot
+    be reached, ``PreviewOutdated`` where the register changes faster than it can be asked about.
+    """
     require(
         actor, Action.GRANT, About(kind="district", id=district_code, district_code=district_code)
     )
+    for _ in range(TRIES):
+        told = _ask_outside(session, ports, period, district_code)
+        try:
+            return _preview(session, ports, actor, period, district_code, told)
+        except _NotAsked:
+            continue
+    raise PreviewOutdated(id=district_code)
+
+
+def _preview(
+    session: Session, ports: Ports, actor: Actor, period: Period, district_code: str, told: Told
+) -> GrantPreview:
     with transaction(session):
         tally = _Tally()
-        for _ in _chunks(session, ports, period, district_code, tally):
+        for _ in _chunks(session, told, period, district_code, tally):
             pass
         totals = _totals(session, period, district_code, tally)
         at = ports.clock.now()
@@ -160,21 +194,52 @@ def release_grants(
 
     All or nothing: killed at any moment it leaves nothing, and a repeat of what was done changes
     nothing and says how many were granted. Releases of one month and district wait for each other.
-    Raises ``PreviewOutdated`` when the register changed since,
-    ``BudgetTooSmall`` when a budget does not suffice. Work orders that were quoted for this month
-    before it was granted get their holds now; who has to pay another own share is told.
+    Outside payers are asked first, with no transaction open; what they said is held to the register
+    as it stands then. Raises ``PreviewOutdated`` when the register or an outside payer's word changed
+    since, ``OutsideAway``, ``BudgetTooSmall`` when a budget does not suffice. Work orders that were
+    quoted for this month before it was granted get their holds now; who has to pay another own share
+    is told.
     """
+    told = _ask_for_release(session, ports, actor, run_id)
+    try:
+        return _release(session, ports, actor, run_id, told, progress)
+    except _NotAsked as newcomer:
+        raise PreviewOutdated(id=run_id) from newcomer
+
+
+def _ask_for_release(session: Session, ports: Ports, actor: Actor, run_id: str) -> Told:
+    """Ask outside payers for a release that this actor may do; a repeat asks nobody."""
+    run = _run_of(session, actor, run_id)
+    state, period, district = run.state, Period.parse(run.period), run.district_code
+    session.rollback()
+    return _ask_outside(session, ports, period, district) if state == "previewed" else {}
+
+
+def _run_of(session: Session, actor: Actor, run_id: str) -> GrantRun:
+    """Return a run that the actor may release; raises ``NotFound``, ``NotAllowed``."""
+    run = session.get(GrantRun, run_id)
+    if run is None:
+        raise NotFound(kind="grant_run", id=run_id)
+    about = About(
+        kind="grant_run",
+        id=run_id,
+        district_code=run.district_code,
+        entered_by=run.previewed_by,
+    )
+    require(actor, Action.GRANT, about)
+    return run
+
+
+def _release(
+    session: Session,
+    ports: Ports,
+    actor: Actor,
+    run_id: str,
+    told: Told,
+    progress: Callable[[int], None] | None,
+) -> GrantRelease:
     with transaction(session):
-        run = session.get(GrantRun, run_id)
-        if run is None:
-            raise NotFound(kind="grant_run", id=run_id)
-        about = About(
-            kind="grant_run",
-            id=run_id,
-            district_code=run.district_code,
-            entered_by=run.previewed_by,
-        )
-        require(actor, Action.GRANT, about)
+        run = _run_of(session, actor, run_id)
         period, district, at = Period.parse(run.period), run.district_code, ports.clock.now()
         # All previews of the month, in one order: whoever comes second sees what the first granted.
         session.execute(
@@ -197,7 +262,7 @@ def release_grants(
         tally = _Tally()
         granted = 0
         expect_many(session)
-        for fresh in _chunks(session, ports, period, district, tally):
+        for fresh in _chunks(session, told, period, district, tally):
             granted += grants.write_new_grants(
                 session, fresh, period=period, district_code=district, run_id=run_id, at=at
             )
@@ -256,15 +321,16 @@ def grant_period(
 
 
 def _chunks(
-    session: Session, ports: Ports, period: Period, district_code: str, tally: _Tally
+    session: Session, told: Told, period: Period, district_code: str, tally: _Tally
 ) -> Iterator[Sequence[Grant]]:
-    """Yield the grants still to be made, district in order of elders, and count them."""
+    """Yield the grants still to be made, district in order of elders, and count them.
+
+    Raises ``_NotAsked`` where ``told`` says nothing of somebody whom an outside payer pays for.
+    """
     book = changes.book(session)
     terms = {t.code: t for t in book.all_terms(period.first, district_code)}
     for people in facts_of_district(session, district_code, period.first, chunk=20_000):
-        planned = _confirmed(
-            ports, list(grants.plan_grants(book, people, period, district_code)), terms, period
-        )
+        planned = _confirmed(told, list(grants.plan_grants(book, people, period, district_code)))
         whose = ids_between(district_code, people[0][0], people[-1][0])
         done, before = grants.granted_to(session, period, whose)
         fresh = [g for g in planned if (g.elder_id, g.slot) not in done]
@@ -283,26 +349,51 @@ def _chunks(
         yield fresh
 
 
-def _confirmed(
-    ports: Ports, planned: list[Grant], terms: Mapping[str, Terms], period: Period
-) -> list[Grant]:
+def _ask_outside(session: Session, ports: Ports, period: Period, district_code: str) -> Told:
+    """Ask the outside payers about everybody for whom they would pay by the register of now.
+
+    The register is read first and the read ended: nothing of the database waits for a network.
+    """
+    book = changes.book(session)
+    asked: dict[str, list[str]] = {
+        t.code: []
+        for t in book.all_terms(period.first, district_code)
+        if t.grant == "outside" and t.code in ports.outside
+    }
+    if asked:
+        for people in facts_of_district(session, district_code, period.first, chunk=20_000):
+            for g in grants.plan_grants(book, people, period, district_code):
+                if g.programme_code in asked:
+                    asked[g.programme_code].append(g.elder_id)
+    session.rollback()
+    return {code: _promises(ports.outside[code], code, ids, period) for code, ids in asked.items()}
+
+
+def _promises(payer: OutsidePayer, code: str, ids: Sequence[str], period: Period) -> dict[str, int]:
+    """Return what a payer promises each of these people, in fen; raises ``OutsideAway``."""
+    found = dict.fromkeys(ids, 0)
+    try:
+        for start in range(0, len(ids), MOST_ASKED):
+            quoted = payer.quote(ids[start : start + MOST_ASKED], str(period))
+            found |= {elder_id: v.cap_fen for elder_id, v in quoted.items() if elder_id in found}
+    except DeliveryFailed as failure:
+        raise OutsideAway(programme_code=code) from failure
+    return found
+
+
+def _confirmed(told: Told, planned: list[Grant]) -> list[Grant]:
     """Return the grants with outside payers' own amounts: what they do not confirm is not granted."""
-    asked: dict[str, list[str]] = defaultdict(list)
-    for g in planned:
-        if terms[g.programme_code].grant == "outside" and g.programme_code in ports.outside:
-            asked[g.programme_code].append(g.elder_id)
-    if not asked:
-        return planned
-    told = {code: ports.outside[code].quote(ids, str(period)) for code, ids in asked.items()}
     confirmed = []
     for g in planned:
-        if g.programme_code in told:
-            voucher = told[g.programme_code].get(g.elder_id)
-            amount = min(g.amount, voucher.cap_fen) if voucher else 0
-            if amount > 0:
-                confirmed.append(replace(g, amount=amount))
-        else:
+        promised = told.get(g.programme_code)
+        if promised is None:
             confirmed.append(g)
+            continue
+        if g.elder_id not in promised:
+            raise _NotAsked(g.elder_id)
+        amount = min(g.amount, promised[g.elder_id])
+        if amount > 0:
+            confirmed.append(replace(g, amount=amount))
     return confirmed
 
 

@@ -15,11 +15,18 @@ from marketplace.kernel.outbox import OutboxMessage
 from marketplace.kernel.ports import DeliveryFailed, OutsideRefused
 from marketplace.orders.models import WorkOrder
 from marketplace.vouchers import service
-from marketplace.vouchers.models import Entitlement
-from marketplace.workflows.grants import grant_period
+from marketplace.vouchers.models import Entitlement, GrantRun
+from marketplace.workflows.grants import (
+    OutsideAway,
+    PreviewOutdated,
+    grant_period,
+    preview_grants,
+    release_grants,
+)
 from marketplace.workflows.ledger import verify_ledger
 from marketplace.workflows.outside import reconcile, tell_outside_payers
 from tests.builders import (
+    DISTRICT,
     NOVEMBER,
     NOW,
     a_caregiver,
@@ -262,3 +269,97 @@ def test_the_stand_in_never_gives_more_than_the_cap_and_repeats_nothing(tmp_path
     assert system.quote(["E1"], "2026-11")["E1"].left_fen == 500
     with pytest.raises(OutsideRefused):
         system.release(hold_id="h")
+
+
+class Watched(FileVoucherSystem):
+    """The voucher's system as the network is: whoever asks it waits, so nothing may wait with them."""
+
+    def __init__(self, path, session) -> None:
+        super().__init__(path)
+        self.session, self.open, self.then = session, [], lambda: None
+
+    def quote(self, person_ids, period):
+        self.open.append(self.session.in_transaction() or "in_workflow" in self.session.info)
+        found = super().quote(person_ids, period)
+        self.then()
+        return found
+
+
+@pytest.fixture
+def watched(session, ports, tmp_path):
+    """The ports with a watched payer, and one elder for whom it pays."""
+    with transaction(session):
+        an_elder(session, hukou_local=False, income_class="ordinary")
+        an_assessment(session, level=2)
+    payer = Watched(tmp_path / "watched.sqlite", session)
+    return replace(ports, outside={"NV": payer})
+
+
+def nv_of(session):
+    found = session.execute(
+        select(Entitlement.elder_id, Entitlement.granted).where(Entitlement.slot == "NV")
+    )
+    rows = sorted(tuple(r) for r in found)
+    session.rollback()
+    return rows
+
+
+def another_elder(session):
+    with transaction(session):
+        an_elder(session, "E2", hukou_local=False, income_class="ordinary")
+        an_assessment(session, "E2", level=2)
+
+
+def test_the_outside_is_asked_with_no_transaction_open(session, watched):
+    run = preview_grants(session, watched, ONE, period=NOVEMBER, district_code=DISTRICT)
+    release_grants(session, watched, TWO, run_id=run.run_id)
+    payer = watched.outside["NV"]
+    assert payer.open == [False, False]
+    assert nv_of(session) == [("E1", 80_000)]
+    release_grants(session, watched, TWO, run_id=run.run_id)
+    assert len(payer.open) == 2, "a repeat asks nobody"
+
+
+def test_who_came_to_the_register_while_the_outside_was_asked_is_asked_about_too(session, watched):
+    payer = watched.outside["NV"]
+
+    def once():
+        payer.then = lambda: None
+        another_elder(session)
+
+    payer.then = once
+    run = preview_grants(session, watched, ONE, period=NOVEMBER, district_code=DISTRICT)
+    assert len(payer.open) == 2
+    release_grants(session, watched, TWO, run_id=run.run_id)
+    assert nv_of(session) == [("E1", 80_000), ("E2", 80_000)]
+
+
+def test_a_release_is_held_to_the_register_as_it_stands_after_the_outside_was_asked(
+    session, watched
+):
+    run = preview_grants(session, watched, ONE, period=NOVEMBER, district_code=DISTRICT)
+    watched.outside["NV"].then = lambda: another_elder(session)
+    with pytest.raises(PreviewOutdated):
+        release_grants(session, watched, TWO, run_id=run.run_id)
+    assert nv_of(session) == []
+
+
+def test_an_outside_that_promises_less_than_at_the_preview_asks_for_another_look(
+    session, watched, tmp_path
+):
+    run = preview_grants(session, watched, ONE, period=NOVEMBER, district_code=DISTRICT)
+    less = replace(watched, outside={"NV": FileVoucherSystem(tmp_path / "less", cap_fen=100)})
+    with pytest.raises(PreviewOutdated):
+        release_grants(session, less, TWO, run_id=run.run_id)
+    assert nv_of(session) == []
+
+
+def test_an_outside_that_is_away_grants_nothing_and_is_named(session, watched):
+    def away():
+        raise DeliveryFailed("timeout")
+
+    watched.outside["NV"].then = away
+    with pytest.raises(OutsideAway) as refused:
+        preview_grants(session, watched, ONE, period=NOVEMBER, district_code=DISTRICT)
+    assert refused.value.facts == {"programme_code": "NV"}
+    assert session.query(GrantRun).count() == 0
