@@ -41,7 +41,10 @@ class RoleRow(Base, RoleMixin):  # type: ignore[misc]
 
 
 class Account(Base, UserMixin):  # type: ignore[misc]
-    """A person who signs in. The scope columns say what the role reaches (see ``Actor``)."""
+    """A person who signs in. The scope columns say what the role reaches (see ``Actor``).
+
+    ``tf_last_counter``: the half minute (since 1970) of the last one-time code that was used.
+    """
 
     __tablename__ = "account"
 
@@ -61,6 +64,7 @@ class Account(Base, UserMixin):  # type: ignore[misc]
     login_count: Mapped[int | None] = mapped_column(default=0)
     tf_primary_method: Mapped[str | None] = mapped_column(String(64))
     tf_totp_secret: Mapped[str | None] = mapped_column(String(255))
+    tf_last_counter: Mapped[int | None]
     tf_phone_number: Mapped[str | None] = mapped_column(String(128))
     mf_recovery_codes: Mapped[list[str] | None] = mapped_column(JSON)
     us_phone_number: Mapped[str | None] = mapped_column(String(128), unique=True)

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from flask_security.utils import hash_password
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from marketplace.accounts.models import Account, AccountRole, RoleRow
@@ -82,8 +83,25 @@ def set_active(session: Session, account_id: str, *, active: bool) -> None:
 def forget_second_factor(session: Session, account_id: str) -> None:
     """Forget the second factor; every session and token ends."""
     _change(
-        session, account_id, tf_primary_method=None, tf_totp_secret=None, mf_recovery_codes=None
+        session,
+        account_id,
+        tf_primary_method=None,
+        tf_totp_secret=None,
+        tf_last_counter=None,
+        mf_recovery_codes=None,
     )
+
+
+def use_code(session: Session, account_id: str, *, counter: int) -> bool:
+    """Take a one-time code by its half minute; ``False`` where it, or a later one, was used before."""
+    last = Account.tf_last_counter
+    taken = session.execute(
+        update(Account)
+        .where(Account.id == account_id, or_(last.is_(None), last < counter))
+        .values(tf_last_counter=counter)
+        .execution_options(synchronize_session=False)
+    )
+    return bool(taken.rowcount)  # type: ignore[attr-defined]
 
 
 def _change(session: Session, account_id: str, **values: object) -> None:

@@ -35,6 +35,7 @@ from marketplace.config import Settings
 from marketplace.kernel.actor import Actor, Role
 from marketplace.kernel.errors import NotAllowed
 from marketplace.queries.people import bound_elder_ids
+from marketplace.web.second_factor import CodesUsedOnce
 from marketplace.workflows.privacy import write_looks
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -195,7 +196,7 @@ def register(app: APIFlask, db: SQLAlchemy, settings: Settings) -> None:
     Limiter(get_remote_address, app=app, in_memory_fallback_enabled=True)
     datastore = Accounts(db, Account, RoleRow)
     app.extensions["accounts"] = datastore
-    Security(app, datastore, login_form=SignInForm)
+    Security(app, datastore, login_form=SignInForm, totp_cls=CodesUsedOnce)
     user_logged_in.connect(_begin_session, app)
     app.before_request(_guard)
     app.after_request(_keep_looks)

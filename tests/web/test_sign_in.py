@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from flask import request
 from passlib.totp import TOTP
 
-from marketplace.accounts.demo import DEMO_ROLES
+from marketplace.accounts.demo import DEMO_PASSWORD, DEMO_ROLES
 from marketplace.accounts.models import Account
 from marketplace.app import create_app, db
 from marketplace.config import Settings
@@ -202,6 +203,44 @@ class TestSecondFactor:
     def test_an_elder_needs_none(self, browser):
         browser.sign_in("elder")
         assert is_signed_in(browser)
+
+    @pytest.fixture
+    def phone(self, browser) -> TOTP:
+        """The app on the telephone of the bureau's account, set up with its first code."""
+        browser.sign_in("bureau")
+        shown = browser.post("/tf-setup", {"setup": "authenticator"}, page="/no-such-page")
+        key = re.search(r'class="hash">([^<]+)<', shown.text).group(1)
+        totp = TOTP(key=key.replace(" ", "").replace("-", ""), format="base32")
+        browser.post("/tf-validate", {"code": totp.generate().token}, page="/no-such-page")
+        assert is_signed_in(browser)
+        return totp
+
+    def test_a_code_is_used_once(self, app, browser, phone):
+        now = int(time.time())
+        later = phone.generate(time=now + 60).token
+        for who, code, gets_in in (
+            ("the one who saw it typed", phone.generate(time=now).token, False),
+            ("the owner with the next", later, True),
+            ("the one who saw that", later, False),
+            ("and with one from between", phone.generate(time=now + 30).token, False),
+        ):
+            other = Browser(app.test_client())
+            other.sign_in("bureau")
+            answer = other.post("/tf-validate", {"code": code}, page="/no-such-page")
+            assert is_signed_in(other) is gets_in, who
+            assert ("等下一个码出来再输" in answer.text) is not gets_in, who
+
+    def test_a_code_that_opened_a_page_gives_no_token(self, app, browser, phone):
+        asked = {"username": "bureau", "password": DEMO_PASSWORD}
+        code = phone.generate(time=int(time.time()) + 30).token
+        client = app.test_client()
+        assert client.post("/api/v1/tokens", json={**asked, "code": code}).status_code == 201
+        again = client.post("/api/v1/tokens", json={**asked, "code": code})
+        assert (again.status_code, again.get_json()["field"]) == (403, "code")
+        other = Browser(app.test_client())
+        other.sign_in("bureau")
+        other.post("/tf-validate", {"code": code}, page="/no-such-page")
+        assert not is_signed_in(other)
 
     def test_staff_set_it_up_once_and_give_the_code_ever_after(self, app, browser):
         answer = browser.sign_in("bureau")
