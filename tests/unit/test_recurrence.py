@@ -1,11 +1,22 @@
 """Dates of recurring orders."""
 
-from datetime import date
+import random
+from datetime import date, datetime, timedelta
 
 import pytest
+from dateutil.rrule import rrulestr
 
 from marketplace.kernel.errors import BadInput
-from marketplace.orders.recurrence import Recurrence, check_rule, dates, holiday_name, preview
+from marketplace.orders import recurrence
+from marketplace.orders.recurrence import (
+    HORIZON_DAYS,
+    Recurrence,
+    _keep_short_months,
+    check_rule,
+    dates,
+    holiday_name,
+    preview,
+)
 
 
 def served(plan, after, count=10):
@@ -106,3 +117,71 @@ def test_a_rule_that_is_no_plan_is_refused_by_field(rule):
 
 def test_a_rule_is_kept_in_one_spelling():
     assert check_rule("rrule:byday=MO;freq=weekly") == "FREQ=WEEKLY;BYDAY=MO"
+
+
+def rules(rng: random.Random):
+    """A rule of our grammar with parts drawn at random, many of which never come."""
+    while True:
+        parts = [f"FREQ={rng.choice(['DAILY', 'WEEKLY', 'MONTHLY', 'YEARLY'])}"]
+        if rng.random() < 0.4:
+            parts.append(f"INTERVAL={rng.choice([1, 2, 3, 4, 7, 12])}")
+        if rng.random() < 0.4:
+            days = rng.sample(["MO", "TU", "WE", "TH", "FR", "SA", "SU"], rng.choice([1, 2]))
+            parts.append(
+                "BYDAY=" + ",".join(rng.choice(["", "", "1", "+2", "5", "-1"]) + d for d in days)
+            )
+        for name, least, most in (("BYMONTHDAY", 1, 31), ("BYMONTH", 1, 12), ("BYSETPOS", 1, 6)):
+            if rng.random() < 0.3:
+                drawn = [rng.randint(least, most) for _ in range(rng.choice([1, 2]))]
+                if name != "BYMONTH" and rng.random() < 0.3:
+                    drawn = [-n for n in drawn]
+                parts.append(f"{name}={','.join(map(str, drawn))}")
+        if rng.random() < 0.2:
+            parts.append(f"COUNT={rng.randint(1, 20)}")
+        yield check_rule(";".join(parts))
+
+
+def test_the_dates_are_those_of_dateutil_which_would_search_to_the_year_9999():
+    rng = random.Random(7)
+    some = 0
+    for rule, _ in zip(rules(rng), range(100), strict=False):
+        # Never the 29th to 31st: those are ours, not the RFC's.
+        starts_on = date(2026, 1, 1) + timedelta(days=rng.randint(0, 700))
+        starts_on = starts_on.replace(day=min(starts_on.day, 28))
+        text = _keep_short_months(rule, starts_on)
+        until = starts_on + timedelta(days=600)
+        begin = datetime(starts_on.year, starts_on.month, starts_on.day)
+        # Of the same days, 19 x 400 years on, where their search ends soon.
+        shifted = rrulestr(text, dtstart=begin.replace(year=begin.year + 7_600))
+        last = datetime(until.year + 7_600, until.month, min(until.day, 28))
+        wanted = []
+        for t in shifted:
+            if t > last:
+                break
+            wanted.append(date(t.year - 7_600, t.month, t.day))
+        ours = dates(
+            Recurrence(rule, starts_on),
+            after=starts_on - timedelta(days=1),
+            until=date(until.year, until.month, min(until.day, 28)),
+        )
+        assert ours == wanted, (rule, starts_on)
+        some += bool(ours)
+    assert 35 < some < 100
+
+
+def test_a_rule_that_never_comes_is_looked_at_up_to_the_horizon_and_no_further(monkeypatch):
+    looked_at = []
+    fits = recurrence._Chosen._fits
+    monkeypatch.setattr(
+        recurrence._Chosen, "_fits", lambda self, day: looked_at.append(day) or fits(self, day)
+    )
+    start = date(2026, 11, 23)
+    for rule in ("FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30", "FREQ=DAILY;INTERVAL=7;BYDAY=TU"):
+        looked_at.clear()
+        assert preview(Recurrence(rule, start), after=start) == []
+        assert 0 < len(looked_at) <= HORIZON_DAYS + 1
+        assert max(looked_at) <= start + timedelta(days=HORIZON_DAYS)
+        looked_at.clear()
+        ends = Recurrence(rule, start, ends_on=start + timedelta(days=9))
+        assert preview(ends, after=start) == []
+        assert len(looked_at) <= 10
