@@ -43,12 +43,6 @@ def ensure_roles(session: Session) -> None:
         session.execute(insert(RoleRow), [{"id": name, "name": name} for name in fresh])
 
 
-def is_taken(session: Session, username: str) -> bool:
-    """Return whether a name for signing in belongs to somebody."""
-    wanted = username.strip().lower()
-    return session.scalar(select(Account.id).where(Account.username == wanted)) is not None
-
-
 @dataclass(frozen=True, slots=True)
 class AccountFacts:
     """An account as its keeper sees it."""
@@ -115,6 +109,27 @@ def _change(session: Session, account_id: str, **values: object) -> None:
 def _hashed(password: str) -> str:
     # The sign-in page brings passwords into this form before it compares them.
     return str(hash_password(unicodedata.normalize("NFKD", password)))
+
+
+def create_account(session: Session, new: NewAccount, *, password: str) -> str:
+    """Add one account under a name that nobody has; return its id.
+
+    The database decides who of two gets a name. Raises ``BadInput`` for a name that is taken, also by
+    somebody at this moment, and for a password that is too short.
+    """
+    if len(password) < LEAST_PASSWORD:
+        raise BadInput(field="password", value="", expected=f">= {LEAST_PASSWORD}")
+    username, account_id = new.username.strip().lower(), new_id()
+    ensure_roles(session)
+    try:
+        with session.begin_nested():
+            row = _row(new, username, account_id, _hashed(password))
+            session.execute(insert(Account), [row])
+    except IntegrityError as taken:
+        raise BadInput(field="username", value=username, expected="another name") from taken
+    role = {"account_id": account_id, "role_id": new.role.value}
+    session.execute(insert(AccountRole), [role])
+    return account_id
 
 
 def create_accounts(

@@ -186,10 +186,8 @@ def join_family(
         )
     with transaction(session):
         at = ports.clock.now()
-        if accounts.is_taken(session, request.username):
-            raise BadInput(field="username", value=request.username, expected="another name")
         new = NewAccount(username=request.username, display_name=request.name, role=Role.FAMILY)
-        account_id = accounts.create_accounts(session, [new], password=password)[request.username]
+        account_id = accounts.create_account(session, new, password=password)
         actor = Actor(account_id, Role.FAMILY)
         used = UseCodeRequest(
             code_index=links.index_of(ports.vault, code),

@@ -69,11 +69,9 @@ def add_account(session: Session, ports: Ports, actor: Actor, *, request: NewAcc
     with transaction(session):
         policy.require(actor, Action.KEEP_ACCOUNTS)
         bound = _bound(session, ports, request)
-        if accounts.is_taken(session, username):
-            raise BadInput(field="username", value=username, expected="another name")
         password = _new_password()
         new = replace(bound, username=username, display_name=request.display_name.strip())
-        account_id = accounts.create_accounts(session, [new], password=password)[username]
+        account_id = accounts.create_account(session, new, password=password)
         _record(session, ports, actor, "add_account", account_id, role=new.role.value)
     return SignIn(username, new.role.value, True, password)
 
