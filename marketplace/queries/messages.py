@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
+from marketplace.elders import consents
 from marketplace.elders.models import FamilyLink
 from marketplace.kernel.outbox import FOR_PEOPLE, OutboxMessage
 
@@ -28,13 +29,16 @@ class Message:
 
 
 def links_of(session: Session, account_id: str) -> list[str]:
-    """Return the links of a relative's account: what is said to those who may see visits."""
+    """Return the links of a relative's account: what is said to those who may see visits.
+
+    Where the elder took the consent for relatives back, what was said before rests too.
+    """
     link = FamilyLink
-    return list(
-        session.scalars(
-            select(link.id).where(link.account_id == account_id, link.ended_at.is_(None))
-        )
-    )
+    rows = session.execute(
+        select(link.id, link.elder_id).where(link.account_id == account_id, link.ended_at.is_(None))
+    ).all()
+    resting = consents.withdrawn_of(session, [r.elder_id for r in rows])
+    return [r.id for r in rows if "family_view" not in resting.get(r.elder_id, ())]
 
 
 def said_to(

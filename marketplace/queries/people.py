@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from marketplace.accounts.models import Account
+from marketplace.elders import consents
 from marketplace.elders.models import FamilyLink
 
 
@@ -43,16 +44,19 @@ def accounts(session: Session) -> list[AccountLine]:
 
 
 def bound_elder_ids(session: Session, account_id: str) -> frozenset[str]:
-    """Return the elders who confirmed that this account may act for them, and did not end it."""
-    return frozenset(
-        session.scalars(
-            select(FamilyLink.elder_id).where(
-                FamilyLink.account_id == account_id,
-                FamilyLink.confirmed_at.is_not(None),
-                FamilyLink.ended_at.is_(None),
-            )
+    """Return the elders who confirmed that this account may act for them, and did not end it.
+
+    Whose consent for relatives is withdrawn is not among them: not even the name is shown then.
+    """
+    bound = session.scalars(
+        select(FamilyLink.elder_id).where(
+            FamilyLink.account_id == account_id,
+            FamilyLink.confirmed_at.is_not(None),
+            FamilyLink.ended_at.is_(None),
         )
-    )
+    ).all()
+    resting = consents.withdrawn_of(session, bound)
+    return frozenset(e for e in bound if "family_view" not in resting.get(e, ()))
 
 
 def account_names(session: Session, account_ids: Iterable[str]) -> dict[str, str]:
