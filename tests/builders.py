@@ -46,6 +46,8 @@ def an_elder(session: Session, id: str = "E1", **values) -> Elder:
     elder = Elder(id=id, **(defaults | values))
     session.add(elder)
     session.flush()
+    written = {name: getattr(elder, name) for name in ("id", *witness.ELDER_COLUMNS)}
+    witness.record_elders(session, [written], at=NOW)
     return elder
 
 

@@ -109,6 +109,8 @@ def build(
     ]
     session.execute(insert(Assessment), assessed)
     witness.record(session, "assessment", assessed, at=at)
+    unsaid = {"special": "", "status": "active", "status_from": None}
+    witness.record_elders(session, (unsaid | e for e in elders), at=at)
     session.execute(insert(Vendor), vendors)
     session.execute(insert(Site), sites)
     session.execute(insert(Caregiver), caregivers)

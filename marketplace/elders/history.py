@@ -75,7 +75,7 @@ def change(
         rows.insert(0, _row(elder_id, name, before, BEGINNING, REGISTER, at, by))
     _add(session, rows, at)
     if from_on <= today:
-        _follow(session, elder_id, name, today)
+        _follow(session, elder_id, name, today, at)
     return True
 
 
@@ -103,7 +103,7 @@ def _column(session: Session, elder_id: str, name: str) -> Any:
     return session.scalar(select(Elder.__table__.c[name]).where(Elder.id == elder_id))
 
 
-def _follow(session: Session, elder_id: str, name: str, today: date) -> bool:
+def _follow(session: Session, elder_id: str, name: str, today: date, at: datetime) -> bool:
     """Set the register's column to what the history says of today; return whether it changed."""
     known = as_of(session, [elder_id], today)[elder_id][name]
     values: dict[str, Any] = {name: as_value(name, known.value)}
@@ -113,7 +113,10 @@ def _follow(session: Session, elder_id: str, name: str, today: date) -> bool:
     done = session.execute(
         update(Elder).where(Elder.id == elder_id, column != values[name]).values(**values)
     )
-    return bool(done.rowcount)  # type: ignore[attr-defined]
+    if not done.rowcount:  # type: ignore[attr-defined]
+        return False
+    witness.record_elders(session, [{"id": elder_id, **values}], at=at, columns=values)
+    return True
 
 
 def note_changes(
@@ -188,7 +191,7 @@ def of_elder(session: Session, elder_id: str) -> list[Any]:
     )
 
 
-def turn(session: Session, today: date) -> int:
+def turn(session: Session, today: date, *, at: datetime) -> int:
     """Let the register's columns follow the facts whose day has come; return how many changed."""
     due = session.execute(
         select(FACT.c.elder_id, FACT.c.name)
@@ -196,7 +199,7 @@ def turn(session: Session, today: date) -> int:
         .distinct()
         .order_by(FACT.c.elder_id, FACT.c.name)
     ).all()
-    return sum(_follow(session, r.elder_id, r.name, today) for r in due)
+    return sum(_follow(session, r.elder_id, r.name, today, at) for r in due)
 
 
 @dataclass(frozen=True, slots=True)

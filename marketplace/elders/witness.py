@@ -3,12 +3,15 @@
 Facts and assessments of elders move no money by themselves, but the money follows from them. Whoever
 writes such rows records their hashes in the same transaction; ``verify`` computes them again and names
 the row that was changed, added or deleted past the program.
+
+Of the register's own row each column is hashed alone, so that whoever writes one records that one: a
+change of another, made past the program before, is not covered up by it.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +19,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Table, select
 from sqlalchemy.orm import Session
 
-from marketplace.elders.models import Assessment, ElderFact
+from marketplace.elders.models import Assessment, Elder, ElderFact
 from marketplace.kernel import audit
 from marketplace.kernel.actor import SYSTEM
 from marketplace.kernel.audit import AuditEvent
@@ -38,6 +41,14 @@ COLUMNS = {
     ),
 }
 """What is hashed of a row, in this order for ever: the hashes of years ago must come out again."""
+ELDER = "elder"
+ELDER_COLUMNS = (
+    *("born_on", "district_code", "hukou_local", "income_class"),
+    *("lives_alone", "special", "status", "status_from"),
+)
+"""What programmes ask of the register's row; each has its eight digits, in this order for ever."""
+
+_NOT_SAID = "-" * 8
 FROZEN = ("elder_fact",)
 A_CHUNK = 1_000
 """Rows of one audit event."""
@@ -50,6 +61,9 @@ class Finding:
     table: str
     row: str
     rule: str
+
+    def __str__(self) -> str:
+        return f"{self.table} {self.row}: {self.rule}"
 
 
 def row_hash(table: str, row: Mapping[Any, Any]) -> str:
@@ -68,7 +82,33 @@ def record(
     session: Session, table: str, rows: Iterable[Mapping[Any, Any]], *, at: datetime
 ) -> None:
     """Record rows of a table as they were just written, in the transaction that wrote them."""
-    hashes = [(str(r["id"]), row_hash(table, r)) for r in rows]
+    _record(session, table, [(str(r["id"]), row_hash(table, r)) for r in rows], at)
+
+
+def record_elders(
+    session: Session,
+    rows: Iterable[Mapping[Any, Any]],
+    *,
+    at: datetime,
+    columns: Collection[str] = ELDER_COLUMNS,
+) -> None:
+    """Record columns of the register as they were just written; ``rows`` have an ``id`` and these."""
+    _record(session, ELDER, [(str(r["id"]), _elder_hashes(r, columns)) for r in rows], at)
+
+
+def _elder_hashes(row: Mapping[Any, Any], columns: Collection[str]) -> str:
+    return "".join(
+        _column_hash(row["id"], name, row[name]) if name in columns else _NOT_SAID
+        for name in ELDER_COLUMNS
+    )
+
+
+def _column_hash(elder_id: str, name: str, value: Any) -> str:
+    text = "\x1f".join((elder_id, name, _text(value)))
+    return hashlib.sha256(f"{ELDER}\x1e{text}".encode()).hexdigest()[:8]
+
+
+def _record(session: Session, table: str, hashes: list[tuple[str, str]], at: datetime) -> None:
     for start in range(0, len(hashes), A_CHUNK):
         audit.record(
             session,
@@ -96,6 +136,23 @@ def verify(connection: Connection) -> Iterator[Finding]:
                 yield Finding(name, _called(row), "it is not what was recorded")
         for missing in sorted(left):
             yield Finding(name, missing, "it was recorded and is missing")
+    yield from _elders(connection, recorded[ELDER])
+
+
+def _elders(connection: Connection, left: dict[str, str]) -> Iterator[Finding]:
+    e = Elder.__table__.c
+    rows = connection.execute(select(e.id, *(e[name] for name in ELDER_COLUMNS)).order_by(e.id))
+    for row in rows.mappings():
+        said = left.pop(row["id"], None)
+        if said is None:
+            yield Finding(ELDER, row["id"], "nobody recorded it")
+            continue
+        now = _elder_hashes(row, ELDER_COLUMNS)
+        for n, name in enumerate(ELDER_COLUMNS):
+            if said[8 * n : 8 * n + 8] != now[8 * n : 8 * n + 8]:
+                yield Finding(ELDER, row["id"], f"its {name} is not what was recorded")
+    for missing in sorted(left):
+        yield Finding(ELDER, missing, "it was recorded and is missing")
 
 
 def _called(row: Row[Any]) -> str:
@@ -105,11 +162,22 @@ def _called(row: Row[Any]) -> str:
 
 def _recorded(connection: Connection) -> dict[str, dict[str, str]]:
     """Return table -> row id -> the hash that was recorded last."""
-    found: dict[str, dict[str, str]] = {name: {} for name in TABLES}
+    found: dict[str, dict[str, str]] = {name: {} for name in (*TABLES, ELDER)}
     for event in connection.execute(
         select(AuditEvent.subject_kind, AuditEvent.facts)
         .where(AuditEvent.action == ACTION)
         .order_by(AuditEvent.id)
     ):
-        found.setdefault(event.subject_kind, {}).update(event.facts["rows"])
+        rows, known = event.facts["rows"], found[event.subject_kind]
+        if event.subject_kind == ELDER:
+            rows = {i: _later(known.get(i), said) for i, said in rows.items()}
+        known.update(rows)
     return found
+
+
+def _later(before: str | None, said: str) -> str:
+    """Put what was said of some columns over what was said of the row before."""
+    if before is None or _NOT_SAID not in said:
+        return said
+    parts = ((before[n : n + 8], said[n : n + 8]) for n in range(0, len(said), 8))
+    return "".join(old if new == _NOT_SAID else new for old, new in parts)

@@ -10,6 +10,7 @@ from pypinyin import Style, lazy_pinyin
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from marketplace.elders import witness
 from marketplace.elders.models import UNKNOWN_GENDER, Consent, Elder, IncomeClass
 from marketplace.kernel import audit
 from marketplace.kernel.actor import Actor
@@ -98,32 +99,33 @@ def _onboard(
     if same is not None:
         raise BadInput(field="phone", value="", expected=f"{same} has this name and number already")
     elder_id = f"N{new_id().replace('-', '')[-12:].upper()}"
-    session.add(
-        Elder(
-            id=elder_id,
-            name=name,
-            initials="".join(lazy_pinyin(name, style=Style.FIRST_LETTER)).lower()[:20],
-            gender=UNKNOWN_GENDER,
-            # The last day of the year: nobody gets what belongs to an age they may not have.
-            born_on=date(request.born_year, 12, 31),
-            id_number_sealed=ports.vault.seal(""),
-            id_number_index=ports.vault.index(f"provisional/{elder_id}"),
-            phone_sealed=ports.vault.seal(phone),
-            phone_index=ports.vault.index(phone),
-            address=request.address.strip()[:200],
-            district_code=place.district_code,
-            town_code=place.town_code,
-            community_code=place.community_code,
-            lat=place.lat,
-            lng=place.lng,
-            location_level=place.level,
-            hukou_local=False,
-            income_class=IncomeClass.ORDINARY.value,
-            lives_alone=False,
-            updated_at=at,
-        )
+    caller = Elder(
+        id=elder_id,
+        name=name,
+        initials="".join(lazy_pinyin(name, style=Style.FIRST_LETTER)).lower()[:20],
+        gender=UNKNOWN_GENDER,
+        # The last day of the year: nobody gets what belongs to an age they may not have.
+        born_on=date(request.born_year, 12, 31),
+        id_number_sealed=ports.vault.seal(""),
+        id_number_index=ports.vault.index(f"provisional/{elder_id}"),
+        phone_sealed=ports.vault.seal(phone),
+        phone_index=ports.vault.index(phone),
+        address=request.address.strip()[:200],
+        district_code=place.district_code,
+        town_code=place.town_code,
+        community_code=place.community_code,
+        lat=place.lat,
+        lng=place.lng,
+        location_level=place.level,
+        hukou_local=False,
+        income_class=IncomeClass.ORDINARY.value,
+        lives_alone=False,
+        updated_at=at,
     )
+    session.add(caller)
     session.flush()
+    written = {name: getattr(caller, name) for name in ("id", *witness.ELDER_COLUMNS)}
+    witness.record_elders(session, [written], at=at)
     for purpose in ("service", "hotline_recording"):
         session.add(
             Consent(

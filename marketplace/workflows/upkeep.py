@@ -180,7 +180,7 @@ def turn_facts(session: Session, ports: Ports) -> int:
     """Let the register follow the facts of elders whose day has come; return how many changed."""
     with transaction(session):
         at = ports.clock.now()
-        changed = history.turn(session, local(at).date())
+        changed = history.turn(session, local(at).date(), at=at)
         if changed:
             audit.record(
                 session,

@@ -138,6 +138,8 @@ def load_elders(session: Session, count: int, seed: int) -> None:
                 if rows:
                     upsert(session, model, list(rows[0]), (row.values() for row in rows))
             witness.record(session, "assessment", assessed, at=NOW)
+            unsaid = {"status": "active", "status_from": None}
+            witness.record_elders(session, (unsaid | e for e in elders), at=NOW)
 
 
 def grant_month(session: Session) -> int:

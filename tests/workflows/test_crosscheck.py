@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 from sqlalchemy import func, select, text
 
-from marketplace.elders import history
+from marketplace.elders import history, witness
 from marketplace.elders.facts import facts_of
 from marketplace.elders.models import Elder
 from marketplace.kernel.actor import SYSTEM
@@ -158,6 +158,8 @@ def test_a_household_that_moved_counts_from_the_next_month(city, ports, clock, t
     upkeep(city, ports)
     city.expire_all()
     assert city.get(Elder, "E1").hukou_local is False
+    city.rollback()
+    assert list(witness.verify(city.connection())) == []
 
 
 def test_a_change_that_is_announced_counts_from_its_own_month(city, ports, tmp_path):

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import func, select
 
+from marketplace.elders import witness
 from marketplace.elders.links import AlreadyLinked, LinkCodeWrong
 from marketplace.elders.models import Consent, Elder, FamilyLink, FollowUp, LinkCode
 from marketplace.kernel.actor import Actor, Role
@@ -298,6 +299,7 @@ def test_a_new_caller_is_known_after_five_fields_and_may_order(city, ports):
     known = onboard_caller(city, ports, HOTLINE, key="k", request=caller())
     assert onboard_caller(city, ports, HOTLINE, key="k", request=caller()) == known
     row = city.get(Elder, known.elder_id)
+    assert list(witness.verify(city.connection())) == []
     assert (row.initials, row.district_code, row.born_on) == ("gqy", "321202", date(1944, 12, 31))
     consents = city.scalars(select(Consent.purpose).where(Consent.elder_id == known.elder_id))
     assert sorted(consents) == ["hotline_recording", "service"]

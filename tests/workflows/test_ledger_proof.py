@@ -720,6 +720,42 @@ TAMPERINGS = [
         "UPDATE assessment SET assessed_on = valid_until, valid_until = assessed_on",
         "of E2: it is not what was recorded",
     ),
+    (
+        "elder",
+        CHANGE,
+        "UPDATE elder SET income_class = 'tekun' WHERE id = 'E1'",
+        "elder E1: its income_class is not what was recorded",
+    ),
+    (
+        "elder",
+        CHANGE,
+        "UPDATE elder SET born_on = '1920-01-01' WHERE id = 'E2'",
+        "elder E2: its born_on is not what was recorded",
+    ),
+    (
+        "elder",
+        CHANGE,
+        "UPDATE elder SET lives_alone = (1 = 0) WHERE id = 'E2'",
+        "elder E2: its lives_alone is not what was recorded",
+    ),
+    (
+        "elder",
+        DELETE,
+        "DELETE FROM elder WHERE id = 'E2'",
+        "elder E2: it was recorded and is missing",
+    ),
+    (
+        "elder",
+        INSERT,
+        "INSERT INTO elder (id, name, initials, gender, born_on, id_number_sealed, id_number_index, address, district_code, lat, lng, location_level, hukou_local, income_class, lives_alone, special, door_notes, status, row_sha256, updated_at) SELECT 'E9', name, initials, gender, born_on, id_number_sealed, 'i9', address, district_code, lat, lng, location_level, hukou_local, income_class, lives_alone, special, door_notes, status, row_sha256, updated_at FROM elder WHERE id = 'E1'",
+        "elder E9: nobody recorded it",
+    ),
+    (
+        "elder",
+        SWAP,
+        "UPDATE elder SET special = income_class, income_class = status, status = income_class WHERE id = 'E1'",
+        "elder E1: its special is not what was recorded",
+    ),
 ]
 """Table, what is done to it, plain SQL, and what a finding must name."""
 
@@ -738,8 +774,24 @@ def test_a_row_changed_by_hand_is_found_and_named(session, books):
 
 def test_every_table_of_money_is_tampered_with_in_each_way():
     done = {(table, way) for table, way, *_ in TAMPERINGS}
-    tables = [*ledger_verify.FROZEN, *settlement_verify.FROZEN, "grant_run", *witness.TABLES]
+    tables = [
+        *ledger_verify.FROZEN,
+        *settlement_verify.FROZEN,
+        "grant_run",
+        *witness.TABLES,
+        "elder",
+    ]
     assert done == {(t, way) for t in tables for way in (CHANGE, DELETE, INSERT, SWAP)}
+
+
+def test_a_column_changed_by_hand_is_found_after_another_was_written_by_a_list(session, books):
+    _open_the_doors(session)
+    _tamper(session, "elder", "UPDATE elder SET income_class = 'tekun' WHERE id = 'E1'")
+    history.change(session, "E1", "hukou_local", False, **TODAY)
+    session.flush()
+    assert [str(f) for f in witness.verify(session.connection())] == [
+        "elder E1: its income_class is not what was recorded"
+    ]
 
 
 UNSEALED = [

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 from openpyxl import Workbook
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
-from marketplace.elders.models import Assessment, Elder, FamilyLink
+from marketplace.elders import witness
+from marketplace.elders.models import Assessment, Elder, ElderFact, FamilyLink
 from marketplace.kernel.actor import SYSTEM, Actor, Role
 from marketplace.kernel.audit import AuditEvent
 from marketplace.kernel.errors import NotAllowed, NotFound
@@ -137,6 +138,22 @@ def test_a_changed_row_is_changed_and_the_others_stay(session, ports, city, tmp_
     assert (elders.new, elders.changed, elders.unchanged) == (0, 1, 1)
     assert session.get(Elder, "E1").door_notes == "按铃三次"
     assert count(session, Assessment) == 1
+
+
+def test_what_a_file_wrote_is_witnessed_and_what_nobody_wrote_is_found(
+    session, ports, city, tmp_path
+):
+    load(session, ports, write(tmp_path, FOLDER))
+    other = {"income_class": "ordinary", "status": "away", "score": "40", "level": "3"}
+    load(session, ports, write(tmp_path, {"elders": [{**ELDER, **other}]}))
+    assert count(session, ElderFact) > 0
+    session.rollback()
+    assert list(witness.verify(session.connection())) == []
+    session.execute(update(Elder).where(Elder.id == "E2").values(income_class="tekun"))
+    assert [(f.row, f.rule) for f in witness.verify(session.connection())] == [
+        ("E2", "its income_class is not what was recorded")
+    ]
+    session.rollback()
 
 
 def test_a_status_keeps_its_date_while_other_fields_change(session, ports, clock, city, tmp_path):

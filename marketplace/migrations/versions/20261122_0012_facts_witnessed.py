@@ -1,4 +1,4 @@
-"""Facts and assessments that are there already are witnessed once, as they stand.
+"""Facts, assessments and elders that are there already are witnessed once, as they stand.
 
 Revision ID: 0012
 Revises: 0011
@@ -41,6 +41,18 @@ TABLES = (
         sa.column("assessor", sa.String),
     ),
 )
+ELDER = sa.table(
+    "elder",
+    sa.column("id", sa.String),
+    sa.column("born_on", sa.Date),
+    sa.column("district_code", sa.String),
+    sa.column("hukou_local", sa.Boolean),
+    sa.column("income_class", sa.String),
+    sa.column("lives_alone", sa.Boolean),
+    sa.column("special", sa.String),
+    sa.column("status", sa.String),
+    sa.column("status_from", sa.Date),
+)
 AUDIT = sa.table(
     "audit_event",
     sa.column("at", sa.DateTime(timezone=True)),
@@ -58,7 +70,7 @@ def upgrade() -> None:
     at = datetime.now(UTC)
     if op.get_bind().dialect.name == "sqlite":
         at = at.replace(tzinfo=None)
-    for table in TABLES:
+    for table in (*TABLES, ELDER):
         rows = op.get_bind().execute(sa.select(table).order_by(table.c.id)).all()
         for start in range(0, len(rows), A_CHUNK):
             part = rows[start : start + A_CHUNK]
@@ -71,14 +83,22 @@ def upgrade() -> None:
                     subject_kind=table.name,
                     subject_id="*",
                     reason="as they stood when witnessing began",
-                    facts={"rows": {str(row.id): _hash(table.name, row) for row in part}},
+                    facts={"rows": {str(row.id): _hash(table, row) for row in part}},
                 )
             )
 
 
-def _hash(table: str, row: Iterable[Any]) -> str:
-    text = "\x1f".join(_text(value) for value in row)
-    return hashlib.sha256(f"{table}\x1e{text}".encode()).hexdigest()[:16]
+def _hash(table: sa.TableClause, row: sa.Row[Any]) -> str:
+    """Of the register each column alone, of the other tables the whole row."""
+    if table is ELDER:
+        columns = [(row.id, c.name, _text(row[n])) for n, c in enumerate(table.c)][1:]
+        return "".join(_digest("elder", part)[:8] for part in columns)
+    return _digest(table.name, [_text(value) for value in row])[:16]
+
+
+def _digest(table: str, texts: Iterable[str]) -> str:
+    text = "\x1f".join(texts)
+    return hashlib.sha256(f"{table}\x1e{text}".encode()).hexdigest()
 
 
 def _text(value: Any) -> str:

@@ -359,6 +359,7 @@ def _write_elders(context: Context, new: Sequence[ElderRow], changed: Sequence[E
     values = {r.id: _elder_values(context, r, since.get(r.id)) for r in (*new, *changed)}
     _keep_the_dead(context, values, before)
     _write(context, Elder, values.values())
+    witness.record_elders(context.session, values.values(), at=context.now)
     history.note_changes(
         context.session,
         before,
