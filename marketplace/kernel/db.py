@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import DateTime, Engine, MetaData, String, TypeDecorator, event
+from sqlalchemy import DateTime, Engine, MetaData, String, TypeDecorator, event, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -101,6 +101,18 @@ def transaction(session: Session) -> Iterator[Session]:
         raise
     finally:
         session.info.pop("in_workflow", None)
+
+
+def wait_for_turn(session: Session, name: str) -> None:
+    """Make whoever asks for the same name wait until this transaction ends; SQLite has one writer anyway.
+
+    For what has no row to lock yet. Ask before moving any balance: a name is never waited for by
+    somebody who holds one.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(
+            text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name}
+        )
 
 
 def prepare_engine(engine: Engine) -> None:

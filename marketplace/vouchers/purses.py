@@ -11,7 +11,7 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -28,7 +28,11 @@ from marketplace.vouchers.models import (
 )
 from marketplace.vouchers.payouts import bank_account
 from marketplace.vouchers.quotes import entitlement_account
-from marketplace.vouchers.splits import entitlement_terms, entitlement_values
+from marketplace.vouchers.splits import (
+    entitlement_terms,
+    entitlement_values,
+    one_purse_at_a_time,
+)
 from marketplace.vouchers.terms import Terms, Tier
 
 
@@ -82,15 +86,6 @@ def _years_before(on: date, years: int) -> date:
         return on.replace(year=on.year - years)
     except ValueError:
         return date(on.year - years, 2, 28)
-
-
-def one_purse_at_a_time(session: Session, elder_id: str, slot: str) -> None:
-    """Let fillings of one person's purse wait for each other; SQLite has one writer anyway."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(
-            text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"),
-            {"name": f"purse/{slot}/{elder_id}"},
-        )
 
 
 def award(

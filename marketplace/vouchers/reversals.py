@@ -34,6 +34,7 @@ from marketplace.vouchers.splits import (
     entitlement_terms,
     entitlement_values,
     move_split,
+    one_purse_at_a_time,
     state_of,
     tell_outside,
 )
@@ -117,12 +118,11 @@ def _replacements(
     made: list[tuple[Account, dict[str, object]]] = []
     moves: list[Entry] = []
     taken: dict[tuple[str, str], int] = {}
-    for p in posts:
-        if not p.debit_account.startswith(("ent:", "day:")):
-            continue
-        source = _entitlement_behind(session, p)
-        if source is None:
-            continue
+    sources = [(p, source) for p in posts if (source := _entitlement_behind(session, p))]
+    # A second reversal for the same elder waits here, else both would take the same number.
+    for slot in sorted({source.slot for _, source in sources if source.ends_on < today}):
+        one_purse_at_a_time(session, row.elder_id, slot)
+    for p, source in sources:
         if source.ends_on >= today:
             if p.debit_account != source.account_id and row.use_on < today:
                 moves.append(_back_to_the_month(p, source, row, today))
@@ -238,6 +238,8 @@ def _back_to_the_month(p: LedgerTransfer, source: Entitlement, row: Split, today
 def _entitlement_behind(session: Session, p: LedgerTransfer) -> Entitlement | None:
     if p.debit_account.startswith("ent:"):
         return session.get(Entitlement, p.debit_account)
+    if not p.debit_account.startswith("day:"):
+        return None
     filled = session.scalar(
         select(LedgerTransfer.debit_account).where(
             LedgerTransfer.credit_account == p.debit_account, LedgerTransfer.code == "day"

@@ -12,6 +12,7 @@ from sqlalchemy import Row, bindparam, literal, select, update
 from sqlalchemy.orm import Session
 
 from marketplace.kernel import outbox
+from marketplace.kernel.db import wait_for_turn
 from marketplace.kernel.errors import NotFound
 from marketplace.vouchers.ledger import (
     Account,
@@ -237,6 +238,11 @@ def redemption_terms(
 ) -> str:
     """Return the hash of a redemption, kept by the transfers that capture it."""
     return seal_terms(work_order_id, visit_id, vendor_id, period, price_fen, minutes_delivered)
+
+
+def one_purse_at_a_time(session: Session, elder_id: str, slot: str) -> None:
+    """Let fillings of one person's purse wait for each other: each gets the next number."""
+    wait_for_turn(session, f"purse/{slot}/{elder_id}")
 
 
 def entitlement_values(**values: object) -> dict[str, object]:

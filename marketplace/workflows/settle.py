@@ -6,13 +6,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import and_, func, select, text
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from marketplace.kernel import audit, outbox
 from marketplace.kernel.actor import Actor, Role
 from marketplace.kernel.clock import Period, today
-from marketplace.kernel.db import transaction
+from marketplace.kernel.db import transaction, wait_for_turn
 from marketplace.kernel.errors import Conflict
 from marketplace.kernel.ports import Ports
 from marketplace.orders import service as orders
@@ -83,7 +83,7 @@ def _close(
     session: Session, ports: Ports, actor: Actor, period: Period, district_code: str
 ) -> Closed:
     with transaction(session):
-        _one_at_a_time(session, settlement.run_id(str(period), district_code))
+        wait_for_turn(session, settlement.run_id(str(period), district_code))
         before = settlement.closed_run(session, str(period), district_code)
         if before is not None:
             return before
@@ -131,14 +131,6 @@ def _close(
             sha256=closed.sha256,
         )
         return closed
-
-
-def _one_at_a_time(session: Session, name: str) -> None:
-    """Make a second closing of the same month wait; SQLite has one writer anyway."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(
-            text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name}
-        )
 
 
 def _redeemed(

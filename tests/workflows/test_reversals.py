@@ -1,0 +1,102 @@
+"""Reversals that meet one another: each capture goes back once, and nobody sees an internal error."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from sqlalchemy import func, select
+
+from marketplace.kernel.db import transaction
+from marketplace.kernel.errors import WrongState
+from marketplace.vouchers import service
+from marketplace.vouchers.models import Entitlement, LedgerTransfer
+from marketplace.workflows.ledger import verify_ledger
+from marketplace.workflows.reverse import Reversed, ReverseRequest, reverse
+from tests.builders import (
+    a_caregiver,
+    a_service,
+    a_vendor,
+    an_assessment,
+    an_elder,
+    granted,
+)
+from tests.workflows.overlap import overlapping
+from tests.workflows.test_settlement import BUREAU, DECEMBER_2, serve
+
+
+@pytest.fixture
+def december(session, clock):
+    """Two captured visits of November that both took hours and the national voucher; its end is past."""
+    with transaction(session):
+        an_elder(session, income_class="dibao")
+        an_assessment(session, level=2)
+        a_vendor(session)
+        a_caregiver(session)
+        granted(session)
+        version = a_service(session, price_fen=28_000)
+        serve(session, "W1", version)
+        serve(session, "W2", version, visit_on=date(2026, 11, 24))
+    session.rollback()
+    clock.at = DECEMBER_2
+
+
+def mirrored(session, at, work_order_id):
+    return service.reverse(session, work_order_id=work_order_id, at=at, reason="x", actor="b")
+
+
+def taken_back(session, ports, key, work_order_id="W1"):
+    request = ReverseRequest(work_order_id, "service_fault", "漏做")
+    return reverse(session, ports, BUREAU, key=key, request=request)
+
+
+def proven(session):
+    session.rollback()
+    return [str(f) for f in verify_ledger(session).findings if not str(f).startswith("grant_run")]
+
+
+def test_two_reversals_of_one_elder_at_once_replace_both_grants(
+    session, ports, december, database_url
+):
+    at = ports.clock.now()
+    first, second = overlapping(
+        database_url,
+        lambda s: mirrored(s, at, "W1"),
+        lambda s: taken_back(s, ports, "r2", "W2"),
+    )
+    assert first.replacements == ("ent:GP:E1:2026-11:1", "ent:NV:E1:2026-11:1")
+    assert isinstance(second, Reversed), second
+    assert second.replacements == ["ent:GP:E1:2026-11:2", "ent:NV:E1:2026-11:2"]
+    made = session.scalar(select(func.count()).where(Entitlement.sequence > 0))
+    assert made == 4
+    assert proven(session) == []
+
+
+def test_of_two_that_reverse_one_capture_at_once_the_second_is_told_so(
+    session, ports, december, database_url
+):
+    at = ports.clock.now()
+    first, second = overlapping(
+        database_url,
+        lambda s: mirrored(s, at, "W1"),
+        lambda s: mirrored_alone(s, at, "W1"),
+    )
+    assert second == first
+    count = select(func.count()).where(LedgerTransfer.kind == "reversal")
+    assert session.scalar(count.where(LedgerTransfer.unit == "fen")) == 4
+    assert proven(session) == []
+
+
+def mirrored_alone(session, at, work_order_id):
+    with transaction(session):
+        return mirrored(session, at, work_order_id)
+
+
+@pytest.mark.parametrize("key", ["r1", "r2"])
+def test_a_second_reversal_answers_the_same_or_is_refused(session, ports, december, key):
+    first = taken_back(session, ports, "r1")
+    if key == "r1":
+        assert taken_back(session, ports, key) == first
+    else:
+        with pytest.raises(WrongState):
+            taken_back(session, ports, key)
