@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from marketplace.kernel.actor import Actor
 from marketplace.kernel.errors import NotFound, SecondPersonNeeded, WrongState
+from marketplace.kernel.ids import joined_id
 from marketplace.settlement import rules
 from marketplace.settlement.models import (
     STEPS,
@@ -57,7 +58,12 @@ def run_id(period: str, district_code: str) -> str:
 
 def statement_id(period: str, district_code: str, vendor_id: str) -> str:
     """Return the id of a vendor's statement."""
-    return f"ST-{period}-{district_code}-{vendor_id}"[:40]
+    return joined_id("ST", period, district_code, vendor_id)
+
+
+def holdback_id(quarter: str, district_code: str, vendor_id: str) -> str:
+    """Return by what a vendor's quarter is named in messages and audit events."""
+    return joined_id(quarter, district_code, vendor_id, by="/")
 
 
 def closed_run(session: Session, period: str, district_code: str) -> Closed | None:

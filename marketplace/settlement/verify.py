@@ -23,7 +23,7 @@ from marketplace.settlement.models import (
     StatementLine,
     StatementSignature,
 )
-from marketplace.settlement.service import head_of_row, line_of_row
+from marketplace.settlement.service import head_of_row, holdback_id, line_of_row
 
 LIMIT = 20
 
@@ -305,7 +305,7 @@ def _holdbacks(connection: Connection) -> Iterator[Finding]:
     }  # fmt: skip
     written, released = set(), {}
     for r in connection.execute(select(HoldbackStep.__table__)):
-        subject = f"{r.quarter}/{r.district_code}/{r.vendor_id}"[:40]
+        subject = holdback_id(r.quarter, r.district_code, r.vendor_id)
         said = (subject, r.number, r.score, r.percent, r.paid_fen, r.kept_fen, r.at, r.by)
         written.add((*said, r.reason or None))
         expected = (None, 1)[r.number - 1 : r.number]

@@ -14,6 +14,7 @@ from marketplace.kernel.db import transaction
 from marketplace.kernel.errors import BadInput, NotFound, WrongState
 from marketplace.kernel.ports import Ports
 from marketplace.settlement import checks, rules
+from marketplace.settlement import service as settlement
 from marketplace.settlement.models import HoldbackStep
 from marketplace.vouchers import payouts, programmes
 from marketplace.vouchers.payouts import HoldbackPart
@@ -155,6 +156,7 @@ def _take(
     if not parts:
         raise NotFound(kind="holdback", id=f"{quarter}/{vendor_id}")
     at = ports.clock.now()
+    named = settlement.holdback_id(quarter, district_code, vendor_id)
     paid, kept = _sums(parts)
     step = HoldbackStep(
         quarter=quarter,
@@ -188,7 +190,7 @@ def _take(
                 recipient_kind="vendor",
                 recipient_id=vendor_id,
                 template="holdback.released",
-                about=f"{quarter}/{vendor_id}"[:40],
+                about=named,
                 fen=paid,
             )
         audit.record(
@@ -197,7 +199,7 @@ def _take(
             actor=actor,
             action="score_holdback" if number == 1 else "release_holdback",
             subject_kind="holdback",
-            subject_id=f"{quarter}/{district_code}/{vendor_id}"[:40],
+            subject_id=named,
             reason=reason[:200] or None,
             score=score,
             percent=percent,

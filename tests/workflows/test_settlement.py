@@ -26,6 +26,7 @@ from marketplace.queries.statements import document, held_rows, statements
 from marketplace.settlement.checks import NoticeRuns, SampleOpen
 from marketplace.settlement.export import to_csv, to_html, to_xlsx
 from marketplace.settlement.models import Statement, StatementLine
+from marketplace.settlement.service import holdback_id, statement_id
 from marketplace.settlement.verify import verify as settlement_verify
 from marketplace.visits.models import Visit
 from marketplace.vouchers import service
@@ -574,3 +575,35 @@ def test_a_close_that_is_killed_wrote_nothing_and_can_be_repeated(
     close(session, ports)
     assert session.scalar(select(func.count()).select_from(StatementLine)) > 0
     assert proven(session) == []
+
+
+LONG = "V-0193b6a0-7c1e-7e2b-9a55-d1f0"
+"""Two vendors' numbers that begin alike far beyond what a statement's number has room for."""
+
+
+def test_vendors_whose_long_numbers_begin_alike_have_statements_of_their_own(
+    session, ports, november
+):
+    with transaction(session):
+        version = a_service(session, "ZJ002", price_fen=3_000)
+        for n in ("1", "2"):
+            vendor, id = a_vendor(session, f"{LONG}{n}", uscc=f"uscc-{n}").id, f"L{n}"
+            a_hold(session, id=id, version=version, vendor_id=vendor)
+            work_order = session.get(WorkOrder, id)
+            visit = a_visit(session, id=f"X-{id}", work_order=work_order)
+            work_order.state = "confirmed"
+            session.flush()
+            service.capture(session, work_order_id=id, visit_id=visit.id, vendor_id=vendor, at=NOW)
+    assert close(session, ports).statements == 3
+    ids = session.scalars(select(Statement.id).order_by(Statement.id)).all()
+    assert len(set(ids)) == 3
+    assert ST in ids
+    assert {statement_id("2026-11", DISTRICT, f"{LONG}{n}") for n in "12"} < set(ids)
+    assert max(map(len, ids)) <= 40
+    assert proven(session) == []
+
+
+def test_no_name_made_of_long_numbers_is_another_ones():
+    made = {holdback_id("2026Q4", DISTRICT, f"{LONG}{n}{'x' * m}") for n in "12" for m in range(9)}
+    assert len(made) == 18
+    assert holdback_id("2026Q4", DISTRICT, "V1") == f"2026Q4/{DISTRICT}/V1"
