@@ -98,7 +98,8 @@ def rights(elder: str, on: datetime | None) -> None:
     except DomainError as error:
         raise click.ClickException(str(error)) from error
     for a in found.answers:
-        amount = f"{a.tier} {a.amount} {a.unit}" if a.entitled else ""
+        fixed = a.grant in ("monthly", "outside", "application")
+        amount = f"{a.tier} {a.amount} {a.unit}" if a.entitled and fixed else a.tier
         click.echo(f"{a.programme_code:6} {a.says:11} {amount:24} {a.decided_by}")
         for finding in a.decision.findings:
             click.echo(

@@ -38,6 +38,7 @@ class Answer:
     tier: str
     amount: int
     unit: str
+    grant: str
     decision: Decision
     bring: tuple[str, ...]
 
@@ -86,6 +87,7 @@ def _answer(terms: Terms, decision: Decision, held: bool) -> Answer:
         tier=decision.tier,
         amount=decision.amount,
         unit=terms.unit,
+        grant=terms.grant,
         decision=decision,
         bring=tuple(dict.fromkeys(BRING[f] for f in decision.missing if f in BRING)),
     )

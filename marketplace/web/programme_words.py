@@ -62,6 +62,42 @@ def _one_test(text: str) -> str:
     return f"{FACTS[fact]}{'：' if is_chinese() else ': '}{wanted_words(rest)}"
 
 
+SOURCES: dict[str, Any] = {
+    "elder register": _l("the register of elders"),
+    "no assessment in force": _l("no assessment in force"),
+    "list of institution stays": _l("the list of institution stays"),
+    "households": _l("the police's list of households"),
+    "assistance": _l("the list of social assistance"),
+    "deaths": _l("the list of deaths"),
+    "stays": _l("the list of hospital and institution stays"),
+    "ltci": _l("the insurer's list"),
+}
+"""Where a fact is from -> words; a document stands as it is called."""
+
+
+def source_words(text: str) -> str:
+    """Return where a rule or a fact is from: what is only assumed says so in the reader's language."""
+    if text in SOURCES:
+        return str(SOURCES[text])
+    head, colon, rest = text.partition(": ")
+    if head == "assumption":
+        word = _("assumption, to be confirmed")
+        return f"{word}{'：' if is_chinese() else ': '}{rest}" if colon else word
+    if text.startswith("assessment of "):
+        return _("assessment of %(date)s", date=text.removeprefix("assessment of "))
+    return text
+
+
+def amount_words(amount: int, unit: str, grant: str) -> str:
+    """Return what a class gives: a month's hours or money, or at most so much on application."""
+    if grant not in ("monthly", "outside", "application"):
+        return ""
+    said = minutes(amount) if unit == "minutes" else cny(amount)
+    if grant == "application":
+        return _("up to %(sum)s", sum=said)
+    return _("%(sum)s a month", sum=said)
+
+
 def value_words(name: str, value: int) -> tuple[str, str]:
     """Return what a plain value is, and the value with its unit."""
     word = str(VALUES.get(name, name))

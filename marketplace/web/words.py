@@ -344,6 +344,8 @@ FACT_VALUES: dict[str, Any] = {
     "no": _l("no"),
     "True": _l("yes"),
     "False": _l("no"),
+    "Y": _l("yes"),
+    "N": _l("no"),
     "?": _l("not known"),
     "none": _l("none"),
     "tekun": _l("destitute"),
@@ -400,7 +402,8 @@ CAUSES: dict[str, Any] = {
 
 def fact_value(text: str) -> str:
     """Return a fact's value in words where it is a code."""
-    parts = [str(FACT_VALUES.get(p, p)) for p in text.split(", ")]
+    codes = text.split(", ") if ", " in text else text.split(",")
+    parts = [str(FACT_VALUES.get(p, p)) for p in codes]
     return ("、" if is_chinese() else ", ").join(parts)
 
 
@@ -540,7 +543,8 @@ def pay_lines(
 
     ``own``: what own money is called where the reader is not the elder.
     """
-    own = str(own) if own else programme_word("OWN")
+    to_elder = own is None
+    own = programme_word("OWN") if to_elder else str(own)
     lines = []
     for share in shares:
         code = share.programme_code
@@ -548,6 +552,8 @@ def pay_lines(
         note = ""
         if share.minutes:
             note = _("%(span)s of your hours", span=minutes(share.minutes))
+            if not to_elder:
+                note = _("%(span)s of hours", span=minutes(share.minutes))
         elif code in left_after:
             note = _("%(sum)s left after it", sum=yuan(left_after[code]))
         elif code == "OWN":

@@ -19,6 +19,12 @@
     });
   }
 
+  // On a phone the entries of the main navigation slide: begin where the reader is.
+  const here = document.querySelector(".nav [aria-current]");
+  if (here && here.parentElement.scrollWidth > here.parentElement.clientWidth) {
+    here.parentElement.scrollLeft = here.offsetLeft - here.parentElement.offsetLeft - 24;
+  }
+
   const print = document.querySelector("[data-print]");
   if (print) {
     print.hidden = false;

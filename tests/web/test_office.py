@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from datetime import date
 
 import pytest
 from sqlalchemy import select
@@ -97,8 +98,20 @@ def test_who_previewed_cannot_release_even_by_the_address(bureau):
 
 def test_a_case_shows_each_rule_with_both_sources(bureau):
     page = bureau.get("/cases/E000000").text
-    assert "elder register" in page
+    assert "事实：老人台账" in page
+    assert "依据：假定，待核实" in page
     assert "的待遇" in page
+
+
+def test_a_case_says_how_much_and_is_asked_of_any_day(app, bureau):
+    with app.app_context():
+        elder = db.session.get_one(Elder, "E000000")
+        elder.born_on, elder.income_class = date(1947, 1, 10), "ordinary"
+        elder.hukou_local, elder.special, elder.lives_alone = True, "", False
+        db.session.commit()
+    assert "GP-C1 2 小时/月" not in bureau.get("/cases/E000000").text
+    assert "GP-C1 2 小时/月" in bureau.get("/cases/E000000?on=2027-01-10").text
+    assert bureau.get("/cases/E000000?on=x").status_code == 422
 
 
 def test_a_street_office_sees_the_cases_of_its_town_only(app, browser, city):

@@ -20,6 +20,7 @@ from marketplace.web.auth import allow, current_actor
 from marketplace.web.formats import today_here
 from marketplace.web.pages.frame import home_of, say_refusal, session
 from marketplace.web.pages.ordering import desk_of
+from marketplace.web.programme_words import source_words
 from marketplace.web.words import FACTS, FILE_PARTS, PURPOSES, ROLES, fact_value
 from marketplace.workflows.look_back import may_see_as_of
 from marketplace.workflows.policy import Action
@@ -87,6 +88,7 @@ def _page(elder_id: str, *, on: date | None = None, id_number: str = "") -> str:
         then=then,
         facts=FACTS,
         fact_value=fact_value,
+        source_words=source_words,
         id_number=id_number,
         is_elder=actor.role is Role.ELDER,
         key=new_id(),

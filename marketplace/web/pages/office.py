@@ -25,14 +25,20 @@ from marketplace.queries.grant_runs import grant_lines, settlement_runs
 from marketplace.queries.hotline import by_name
 from marketplace.queries.trace import pick_fen
 from marketplace.vouchers.trial import Moved
+from marketplace.web.asked import day_of, period_of
 from marketplace.web.asked import offset as asked_offset
-from marketplace.web.asked import period_of
 from marketplace.web.auth import allow, current_actor
 from marketplace.web.formats import now, today_here
 from marketplace.web.map_shapes import district_names
 from marketplace.web.pages.frame import say_refusal, session
 from marketplace.web.pages.statements import next_step
-from marketplace.web.programme_words import condition_words, difference_words, value_words
+from marketplace.web.programme_words import (
+    amount_words,
+    condition_words,
+    difference_words,
+    source_words,
+    value_words,
+)
 from marketplace.web.words import (
     CALL_REASONS,
     FACTS,
@@ -211,6 +217,7 @@ def programme_page(code: str) -> str:
         may=current_actor().role is Role.BUREAU,
         condition_words=condition_words,
         value_words=value_words,
+        source_words=source_words,
         names=district_names(),
     )
 
@@ -223,23 +230,28 @@ def change_programme() -> Response | str:
     actor = current_actor()
     try:
         if request.form.get("act") == "propose":
-            wanted = ProposeChange(text=text, reason=request.form.get("reason", ""))
+            wanted = ProposeChange(text, request.form.get("reason", ""), _month())
             propose_change(session(), _ports(), actor, key=_key(), request=wanted)
             flash(_("Proposed. A second person releases it."), "ok")
             return redirect(url_for("office.programmes_page"))  # type: ignore[return-value]
         if request.form.get("act") == "people":
             return _people(text)
-        tried = try_change(session(), _ports(), actor, request=TryChange(text=text))
+        tried = try_change(session(), _ports(), actor, request=TryChange(text, _month()))
     except DomainError as problem:
         session().rollback()
         return _programmes(None, text, error_sentence(problem))
     return _programmes(tried, text, None)
 
 
+def _month() -> str | None:
+    """Return the month on which a file is to be tried; ``None`` for the last one."""
+    return request.form.get("period") or None
+
+
 def _people(text: str) -> Response:
     """Give everybody who gains or loses by a file; that the list was taken is recorded."""
     moved: list[Moved] = []
-    wanted = TryChange(text=text)
+    wanted = TryChange(text, _month())
     tried = try_change(session(), _ports(), current_actor(), request=wanted, each=moved.append)
     names = district_names()
     head = [
@@ -323,16 +335,20 @@ def cases_page() -> str:
 @bp.get("/cases/<elder_id>")
 @allow(Role.BUREAU, Role.STREET)
 def case_page(elder_id: str) -> str:
-    """Show one elder's rights: each rule green or red, the fact and both sources, what to bring."""
+    """Show one elder's rights on a day: each rule, the fact and both sources, what to bring."""
+    text = request.args.get("on", "")
+    on = day_of(text, field="on") if text else today_here()
     see_elder(session(), _ports(), current_actor(), elder_id)
     return render_template(
         "case.html",
         elder=elder_home.elder(session(), elder_id),
-        rights=rights(session(), elder_id, today_here()),
+        rights=rights(session(), elder_id, on),
         facts=FACTS,
         fact_value=fact_value,
         wanted_words=wanted_words,
         cause_word=cause_word,
+        source_words=source_words,
+        amount_words=amount_words,
         papers=PAPERS,
         names=district_names(),
         key=new_id(),
