@@ -11,8 +11,10 @@ from sqlalchemy.orm import Session
 
 from marketplace.catalogue.models import ServiceVersion
 from marketplace.kernel.actor import Scope
+from marketplace.kernel.clock import Period
 from marketplace.kernel.errors import NotFound
 from marketplace.queries.people import account_names
+from marketplace.settlement import rules, withheld
 from marketplace.settlement import service as settlement
 from marketplace.settlement.export import Document, NoticeRow, Signature
 from marketplace.settlement.models import (
@@ -23,7 +25,7 @@ from marketplace.settlement.models import (
     Statement,
     StatementSignature,
 )
-from marketplace.vouchers import changes
+from marketplace.vouchers import changes, programmes
 from marketplace.vouchers.programmes import OWN
 
 DISTRICT_NAMES = {
@@ -215,6 +217,7 @@ def document(session: Session, statement_id: str, *, for_vendor: bool = False) -
     signed = settlement.signatures(session, statement_id)
     names_of = account_names(session, [s.by for s in signed])
     book = changes.book(session)
+    correction = withheld.corrections(session, [row.id]).get(row.id)
     names = {
         code: book.terms_of(code, run.closed_at.date()).name_zh
         for code in {c for line in lines for c in line.by_programme}
@@ -232,7 +235,7 @@ def document(session: Session, statement_id: str, *, for_vendor: bool = False) -
         payable_fen=row.payable_fen,
         outside_fen=row.outside_fen,
         own_fen=row.own_fen,
-        holdback_fen=row.holdback_fen,
+        holdback_fen=_holdback(row, correction) if correction else row.holdback_fen,
         by_programme=payers(row.by_programme),
         sha256=row.sha256,
         lines=lines,
@@ -240,7 +243,16 @@ def document(session: Session, statement_id: str, *, for_vendor: bool = False) -
         programme_names=names,
         for_vendor=for_vendor,
         signatures=[Signature(s.step, names_of.get(s.by, s.by), s.at) for s in signed],
+        withheld=withheld.lines(session, statement_id),
+        corrected_fen=sum(withheld.bureau_parts({}, correction).values()),
     )
+
+
+def _holdback(row: Statement, correction: Mapping[str, int]) -> int:
+    """Return the holdback of what is paid of a statement."""
+    percent = programmes.settings_on(Period.parse(row.period).last).holdback_percent
+    parts = withheld.bureau_parts(row.by_programme, correction)
+    return sum(rules.holdback_of(fen, percent) for fen in parts.values())
 
 
 def notice(session: Session, period: str) -> list[NoticeRow]:

@@ -13,7 +13,7 @@ from marketplace.kernel.actor import Scope
 from marketplace.orders.models import WorkOrder
 from marketplace.queries.reach import work_orders_in
 from marketplace.queries.statements import StatementRow, statement_row
-from marketplace.settlement.models import Statement, StatementLine
+from marketplace.settlement.models import Statement, StatementLine, WithheldLine
 from marketplace.visits.models import Visit
 from marketplace.vouchers.models import (
     LedgerSeal,
@@ -39,6 +39,7 @@ class LineView:
     service_en: str
     total_fen: int
     by_programme: dict[str, int]
+    is_withheld: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +92,19 @@ class MoneyLine:
 def statement_lines(session: Session, statement_id: str, *, offset: int = 0) -> list[LineView]:
     """Return a page of a statement's lines: one statement of SQL. Who asks has been let in."""
     rows = session.execute(
-        select(StatementLine, ServiceVersion.name_zh, ServiceVersion.name_en)
+        select(
+            StatementLine,
+            ServiceVersion.name_zh,
+            ServiceVersion.name_en,
+            WithheldLine.number.is_not(None),
+        )
         .join(WorkOrder, WorkOrder.id == StatementLine.work_order_id)
         .join(ServiceVersion, ServiceVersion.id == WorkOrder.service_version_id)
+        .outerjoin(
+            WithheldLine,
+            (WithheldLine.statement_id == StatementLine.statement_id)
+            & (WithheldLine.number == StatementLine.number),
+        )
         .where(StatementLine.statement_id == statement_id)
         .order_by(StatementLine.number)
         .offset(offset)
@@ -102,7 +113,7 @@ def statement_lines(session: Session, statement_id: str, *, offset: int = 0) -> 
     return [_line(*row) for row in rows]
 
 
-def _line(line: StatementLine, zh: str, en: str) -> LineView:
+def _line(line: StatementLine, zh: str, en: str, is_withheld: bool = False) -> LineView:
     return LineView(
         statement_id=line.statement_id,
         number=line.number,
@@ -113,6 +124,7 @@ def _line(line: StatementLine, zh: str, en: str) -> LineView:
         service_en=en,
         total_fen=line.total_fen,
         by_programme=dict(line.by_programme),
+        is_withheld=bool(is_withheld),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
@@ -17,6 +17,7 @@ from marketplace.kernel.money import yuan_from_fen
 from marketplace.settlement.rules import Line, yuan_in_words
 
 KINDS_ZH = {"visit": "服务", "fee": "费用", "reversal": "冲回"}
+NOT_PAID_ZH = "（放款前已冲回，不付）"
 STEPS_ZH = {
     "vendor_confirmed": "服务商确认",
     "street_checked": "街道审核",
@@ -38,7 +39,9 @@ class Signature:
 class Document:
     """A statement with everything that is printed. ``closed_at`` is the only time in the bytes that
     is not a line's; a later signature changes the sheet, nothing else does. ``for_vendor``: it names
-    no programme; ``sha256`` is that of the statement itself in every copy."""
+    no programme; ``sha256`` is that of the statement itself in every copy. ``withheld``: lines that the
+    release did not pay; ``corrected_fen``: what the bureau pays more by them, and by lines that reverse
+    such as were not paid. ``holdback_fen`` is of what is paid."""
 
     statement_id: str
     period: str
@@ -59,6 +62,8 @@ class Document:
     programme_names: Mapping[str, str]
     signatures: Sequence[Signature] = ()
     for_vendor: bool = False
+    withheld: Collection[int] = ()
+    corrected_fen: int = 0
 
     @property
     def programmes(self) -> list[str]:
@@ -86,7 +91,7 @@ def _header(doc: Document) -> list[str]:
 def _row(doc: Document, number: int, line: Line) -> list[str]:
     return [
         str(number),
-        KINDS_ZH[line.kind],
+        KINDS_ZH[line.kind] + (NOT_PAID_ZH if number in doc.withheld else ""),
         line.work_order_id,
         line.visit_id or "",
         line.elder_id,
@@ -101,7 +106,8 @@ def _row(doc: Document, number: int, line: Line) -> list[str]:
 
 
 def _sums(doc: Document) -> list[tuple[str, str]]:
-    net = doc.payable_fen - doc.holdback_fen
+    net = doc.payable_fen + doc.corrected_fen - doc.holdback_fen
+    corrected = [("放款前冲回调整（元）", yuan_from_fen(doc.corrected_fen))]
     return [
         ("结算单号", doc.statement_id),
         ("服务商", f"{doc.vendor_name}（{doc.vendor_id}）"),
@@ -111,6 +117,7 @@ def _sums(doc: Document) -> list[tuple[str, str]]:
         ("其中：民政应付（元）", yuan_from_fen(doc.payable_fen)),
         ("其中：外部支付（元）", yuan_from_fen(doc.outside_fen)),
         ("其中：老人自付（元）", yuan_from_fen(doc.own_fen)),
+        *(corrected if doc.corrected_fen else []),
         ("质量保证金（元）", yuan_from_fen(doc.holdback_fen)),
         ("本期实付（元）" if net >= 0 else "应退回（元）", yuan_from_fen(abs(net))),
         ("大写", yuan_in_words(abs(net))),

@@ -192,6 +192,28 @@ class SampleResult(Base):
     by: Mapped[str] = mapped_column(ID)
 
 
+class WithheldLine(Base):
+    """A visit's line that the release of its statement did not pay: it was taken back before.
+
+    The line of a later month that reverses it takes nothing away again.
+    """
+
+    __tablename__ = "withheld_line"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["statement_id", "number"],
+            ["statement_line.statement_id", "statement_line.number"],
+            name="fk_withheld_line_line",
+        ),
+        UniqueConstraint("work_order_id"),
+    )
+
+    statement_id: Mapped[str] = mapped_column(ID, primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    work_order_id: Mapped[str] = mapped_column(ForeignKey("work_order.id"))
+    at: Mapped[datetime] = mapped_column(Instant)
+
+
 class HoldbackStep(Base):
     """质量保证金: step 1 scores a vendor's quarter, step 2, by a second person, pays or keeps it.
 
@@ -240,6 +262,7 @@ for _model in (
     HeldAnswer,
     StatementSignature,
     SampleResult,
+    WithheldLine,
     HoldbackStep,
 ):
     freeze(_model.__table__)  # type: ignore[arg-type]

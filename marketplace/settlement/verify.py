@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select, text
 from marketplace.kernel.audit import events_of
 from marketplace.kernel.db import Instant
 from marketplace.kernel.immutable import broken_guards
-from marketplace.settlement import rules
+from marketplace.settlement import rules, withheld
 from marketplace.settlement.models import (
     STEPS,
     HeldAnswer,
@@ -22,6 +22,7 @@ from marketplace.settlement.models import (
     Statement,
     StatementLine,
     StatementSignature,
+    WithheldLine,
 )
 from marketplace.settlement.service import head_of_row, holdback_id, line_of_row
 
@@ -35,6 +36,7 @@ FROZEN = (
     "held_answer",
     "statement_signature",
     "sample_result",
+    "withheld_line",
     "holdback_step",
 )
 
@@ -89,6 +91,7 @@ def verify(
     findings.extend(_runs(connection, shas))
     findings.extend(_signatures(connection))
     findings.extend(_payouts(connection))
+    findings.extend(_withheld(connection))
     findings.extend(_samples(connection))
     findings.extend(_holdbacks(connection))
     findings.extend(_answers(connection))
@@ -251,14 +254,23 @@ def _payouts(connection: Connection) -> Iterator[Finding]:
             passed[due] = passed.get(due, 0) + sign * row.amount
         else:
             paid.setdefault(statement_id, {})[code] = sign * row.amount
+    corrected = withheld.corrections(connection)
+    kept = {
+        of: e.facts["holdback_fen"]
+        for of, events in events_of(connection, "sign_statement").items()
+        for e in events
+        if "holdback_fen" in e.facts
+    }
     unpaid: dict[tuple[str, str], int] = {}
     for statement_id in sorted(released & set(statements)):
         s = statements[statement_id]
-        if statement_id in paid and not _is_paid_as_said(s, paid[statement_id]):
+        parts = withheld.bureau_parts(s.by_programme, corrected.get(s.id))
+        holdback = kept.get(s.id, s.holdback_fen)
+        if statement_id in paid and not _is_paid_as_said(parts, holdback, paid[statement_id]):
             yield Finding("statement", s.id, "another sum was paid", f"{paid[statement_id]}")
         elif statement_id not in paid:
             whose = (s.vendor_id, s.district_code)
-            unpaid[whose] = unpaid.get(whose, 0) + s.payable_fen - s.holdback_fen
+            unpaid[whose] = unpaid.get(whose, 0) + sum(parts.values()) - holdback
     for (vendor_id, district), fen in sorted(unpaid.items()):
         if fen > 0:
             yield Finding("statement", f"{vendor_id}/{district}", "what was released is not paid")
@@ -267,12 +279,40 @@ def _payouts(connection: Connection) -> Iterator[Finding]:
             yield Finding("ledger_account", due, "more own money was passed on than it earned")
 
 
-def _is_paid_as_said(statement: Any, paid: dict[str, int]) -> bool:
+def _is_paid_as_said(parts: dict[str, int], holdback_fen: int, paid: dict[str, int]) -> bool:
     """Say whether each payer's part was paid, all of it or all less the statement's holdback."""
-    parts = {c: f for c, f in statement.by_programme.items() if rules.is_bureau(c)}
     kept = {c: parts.get(c, 0) - paid.get(c, 0) for c in parts.keys() | paid.keys()}
     at_all = all(0 <= kept[c] < max(parts.get(c, 0), 1) for c in kept)
-    return at_all and sum(kept.values()) in (0, statement.holdback_fen)
+    return at_all and sum(kept.values()) in (0, holdback_fen)
+
+
+_NOT_REVERSED = """
+SELECT w.statement_id, w.number FROM withheld_line w
+LEFT JOIN statement_line l ON l.statement_id = w.statement_id AND l.number = w.number
+LEFT JOIN price_split s ON s.work_order_id = w.work_order_id
+WHERE l.kind IS NULL OR l.kind <> 'visit' OR l.work_order_id <> w.work_order_id
+   OR s.state IS NULL OR s.state <> 'reversed'
+ORDER BY 1, 2 LIMIT :most
+"""
+
+
+def _withheld(connection: Connection) -> Iterator[Finding]:
+    """Hold the lines that were not paid against what each release recorded, both ways."""
+    recorded = {
+        (of, number, e.at)
+        for of, events in events_of(connection, "sign_statement").items()
+        for e in events
+        for number in e.facts.get("withheld", ())
+    }
+    written = {
+        (r.statement_id, r.number, r.at) for r in connection.execute(select(WithheldLine.__table__))
+    }
+    for row in sorted(written - recorded, key=str):
+        yield Finding("withheld_line", f"{row[0]}/{row[1]}", "nobody recorded it")
+    for row in sorted(recorded - written, key=str):
+        yield Finding("withheld_line", f"{row[0]}/{row[1]}", "it was recorded and is missing")
+    for row in connection.execute(text(_NOT_REVERSED), {"most": LIMIT}):
+        yield Finding("withheld_line", f"{row[0]}/{row[1]}", "its visit was not taken back")
 
 
 def _samples(connection: Connection) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ from marketplace.kernel.clock import Period, today
 from marketplace.kernel.db import transaction
 from marketplace.kernel.errors import BadInput, NotFound, WrongState
 from marketplace.kernel.ports import Ports
-from marketplace.settlement import checks, rules
+from marketplace.settlement import checks, rules, withheld
 from marketplace.settlement import service as settlement
 from marketplace.settlement.models import HoldbackStep
 from marketplace.vouchers import payouts, programmes
@@ -121,14 +121,14 @@ def _parts(
         for s in checks.released(session, vendor_id, district_code)
         if rules.quarter_of(s.period) == quarter
     ]
-    bureau = {s.id: [c for c in s.by_programme if rules.is_bureau(c)] for s in rows}
-    paid = payouts.paid_out(session, bureau)
+    due = withheld.parts_of(session, rows)
+    paid = payouts.paid_out(session, due)
     parts = []
     for row in rows:
         if row.id not in paid:
             continue
-        for code in sorted(bureau[row.id]):
-            held = row.by_programme[code] - paid[row.id].by_programme.get(code, 0)
+        for code, fen in due[row.id].items():
+            held = fen - paid[row.id].by_programme.get(code, 0)
             if held:
                 parts.append(HoldbackPart(row.id, row.period, code, held, held * percent // 100))
     return parts

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from marketplace.kernel import audit, outbox
@@ -13,10 +16,11 @@ from marketplace.kernel.clock import Period
 from marketplace.kernel.db import transaction
 from marketplace.kernel.errors import BadInput
 from marketplace.kernel.ports import Ports
-from marketplace.settlement import checks, rules
+from marketplace.settlement import checks, rules, withheld
 from marketplace.settlement import service as settlement
-from marketplace.settlement.models import STEPS, Statement
+from marketplace.settlement.models import STEPS, Statement, StatementLine
 from marketplace.vouchers import own_debts, payouts, programmes
+from marketplace.vouchers.models import PriceSplit
 from marketplace.vouchers.programmes import OWN
 from marketplace.workflows import sampling
 from marketplace.workflows.policy import About, Action, require
@@ -73,7 +77,13 @@ def sign_statement(
             sampling.require_notice_over(session, row, at)
         fresh = settlement.sign(session, statement_id, step=step, at=at, actor=actor, note=note)
         paid = 0
+        more: dict[str, Any] = {}
         if step == "released":
+            if fresh:
+                more = {
+                    "withheld": _withhold(session, row, at),
+                    "holdback_fen": _kept(session, row),
+                }
             paid = _pay(session, row, at) if fresh else _paid_before(session, row)
         if fresh:
             if step == "released":
@@ -98,6 +108,7 @@ def sign_statement(
                 step=step,
                 sha256=row.sha256,
                 paid_fen=paid,
+                **more,
             )
         return Signed(statement_id, settlement.step_of(session, statement_id), paid)
 
@@ -105,14 +116,16 @@ def sign_statement(
 def _pay(session: Session, row: Statement, at: datetime) -> int:
     """Pay a released statement with what earlier ones left unpaid, and pass on what families paid.
 
-    Returns the fen that leave the bank.
+    What was taken back since the month was closed is not paid at all (``withheld``). Returns the fen
+    that leave the bank.
     Where reversals outweigh the vendor's months nothing is paid, nothing is held back, and the rest
     is deducted from what it earns next: no month is paid in full while another is owed back.
     """
     released = checks.released(session, row.vendor_id, row.district_code, lock=True)
-    earlier = [s for s in released if s.id != row.id]
-    paid = payouts.paid_out(session, {s.id: _bureau(s) for s in earlier})
-    parts = {s.id: _bureau(s) for s in earlier if s.id not in paid} | {row.id: _net(row)}
+    due = withheld.parts_of(session, released)
+    earlier = [s.id for s in released if s.id != row.id]
+    paid = payouts.paid_out(session, {i: due[i] for i in earlier})
+    parts = {i: due[i] for i in earlier if i not in paid} | {row.id: _net(row, due[row.id])}
     own = own_debts.to_pass_on(session, vendor_id=row.vendor_id, district_code=row.district_code)
     mine = {OWN: own} if own else {}
     # What families are owed back is the vendor's debt like any other; what they paid is its own.
@@ -137,7 +150,8 @@ def _pay(session: Session, row: Statement, at: datetime) -> int:
 def _paid_before(session: Session, row: Statement) -> int:
     """Return what the release of a statement paid, whichever statements it paid."""
     released = checks.released(session, row.vendor_id, row.district_code)
-    paid = payouts.paid_out(session, {s.id: [*_bureau(s), OWN] for s in released})
+    due = withheld.parts_of(session, released)
+    paid = payouts.paid_out(session, {i: [*of, OWN] for i, of in due.items()})
     if row.id not in paid:
         return 0
     at = paid[row.id].at
@@ -147,15 +161,33 @@ def _paid_before(session: Session, row: Statement) -> int:
     return sum(sum(p.by_programme.values()) for p in paid.values() if p.at == at)
 
 
-def _bureau(row: Statement) -> dict[str, int]:
-    """Return what the bureau owes of each payer, or is owed."""
-    return {code: fen for code, fen in row.by_programme.items() if rules.is_bureau(code)}
+def _withhold(session: Session, row: Statement, at: datetime) -> list[int]:
+    """Note which visits of a statement were taken back since its month was closed; return their lines."""
+    # A second release of the same vendor waits: whoever is first takes a reversed visit off.
+    checks.released(session, row.vendor_id, row.district_code, lock=True)
+    split = PriceSplit
+    since = session.scalars(
+        select(split.work_order_id)
+        .join(StatementLine, StatementLine.work_order_id == split.work_order_id)
+        .where(
+            StatementLine.statement_id == row.id,
+            StatementLine.kind == "visit",
+            split.state == "reversed",
+        )
+    )
+    return withheld.withhold(session, row.id, since.all(), at=at)
 
 
-def _net(row: Statement) -> dict[str, int]:
+def _kept(session: Session, row: Statement) -> int:
+    """Return what of a statement waits for the quarter's quality score."""
+    due = withheld.parts_of(session, [row])[row.id]
+    return sum(due.values()) - sum(_net(row, due).values())
+
+
+def _net(row: Statement, due: Mapping[str, int]) -> dict[str, int]:
     """Return what the bureau pays now of each payer: its part less the holdback."""
     percent = programmes.settings_on(Period.parse(row.period).last).holdback_percent
-    return {code: fen - rules.holdback_of(fen, percent) for code, fen in _bureau(row).items()}
+    return {code: fen - rules.holdback_of(fen, percent) for code, fen in due.items()}
 
 
 def see_statement(session: Session, actor: Actor, statement_id: str) -> bool:

@@ -103,6 +103,7 @@ def books(session, ports, clock):
         a_hold(session, id="W5", version=version, visit_on=NOW.date().replace(day=25))
         service.release(session, work_order_id="W5", at=NOW, reason="cancelled")
         a_hold(session, id="W6", version=version, visit_on=NOW.date().replace(day=26))
+        serve(session, "W10", version, visit_on=NOW.date().replace(day=28))
         serve(session, "W7", version, visit_on=NOW.date().replace(day=27))
         service.reverse(session, work_order_id="W7", at=NOW, reason="x", actor="b")
     seal_ledger(session, ports)
@@ -110,6 +111,8 @@ def books(session, ports, clock):
     run = close(session, ports).run_id
     for said in ("有签字", "见附件"):
         answer_held(session, ports, VENDOR, run_id=run, work_order_id="W3", text=said)
+    with transaction(session):
+        service.reverse(session, work_order_id="W10", at=DECEMBER_2, reason="x", actor="b")
     sign_all(session, ports)
     grant_period(session, ports, ONE, TWO, period=Period(2026, 12))
     change = proposed(session, ports, MORE_HOURS, key="p1")
@@ -119,6 +122,7 @@ def books(session, ports, clock):
     decide(session, ports, applied(session, ports, "E2"), approve=False)
     clock.at = JANUARY_5
     close_quarter(session, ports)
+    sign_all(session, ports, f"ST-2026-12-{DISTRICT}-V1")
     score_holdback(session, ports, BUREAU, **Q4, score=90, reason="回访满意率")
     release_holdback(session, ports, BUREAU_2, **Q4)
     decide(session, ports, applied(session, ports, "E2"), approve=True)
@@ -439,7 +443,7 @@ TAMPERINGS = [
     (
         "statement",
         INSERT,
-        "INSERT INTO statement SELECT 'ST-x', run_id, '2026-10', vendor_id, vendor_name, district_code, lines, total_fen, payable_fen, outside_fen, own_fen, holdback_fen, by_programme, sha256 FROM statement",
+        "INSERT INTO statement SELECT 'ST-x', run_id, '2026-10', vendor_id, vendor_name, district_code, lines, total_fen, payable_fen, outside_fen, own_fen, holdback_fen, by_programme, sha256 FROM statement WHERE period = '2026-11'",
         "statement ST-x",
     ),
     (
@@ -555,6 +559,25 @@ TAMPERINGS = [
         SWAP,
         "UPDATE sample_result SET note = by, by = note",
         "sample_result ST",
+    ),
+    (
+        "withheld_line",
+        CHANGE,
+        "UPDATE withheld_line SET at = '2026-12-01 00:00:00'",
+        "withheld_line ST",
+    ),
+    ("withheld_line", DELETE, "DELETE FROM withheld_line", "withheld_line ST"),
+    (
+        "withheld_line",
+        INSERT,
+        "INSERT INTO withheld_line SELECT statement_id, 1, 'W1', at FROM withheld_line",
+        "withheld_line ST",
+    ),
+    (
+        "withheld_line",
+        SWAP,
+        "UPDATE withheld_line SET work_order_id = 'W1'",
+        "withheld_line ST",
     ),
     ("holdback_step", CHANGE, "UPDATE holdback_step SET score = 100", "holdback_step 2026Q4"),
     (
