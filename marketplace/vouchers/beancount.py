@@ -38,6 +38,9 @@ _UNITS = {"fen": "FEN", "minutes": "MINUTE"}
 def account_name(kind: str, account_id: str) -> str:
     """Return an account's name in Beancount: its id where that is possible, else made unique."""
     head, *rest = account_id.split(":")
+    if kind == "entitlement":
+        # A replacement's number must not hang below its month: a balance includes what hangs below.
+        rest = [*rest[:2], "-".join(rest[2:])]
     parts = [head.capitalize()]
     # Only a part that Beancount takes as it is keeps its name: two ids never become one account.
     parts.extend(p if re.fullmatch(r"[A-Z0-9][A-Za-z0-9-]*", p) else _hash(p) for p in rest)
