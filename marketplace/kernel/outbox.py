@@ -21,6 +21,7 @@ FOR_PEOPLE = frozenset(
         "grant.refused",
         "helper_changed",
         "holdback.released",
+        "money.given_back",
         "money.requoted",
         "money.reversed",
         "needs_help",

@@ -12,6 +12,9 @@ from marketplace.kernel.clock import Period
 from marketplace.orders.models import WorkOrder
 from marketplace.orders.states import State
 from marketplace.vouchers.models import LedgerTransfer, PriceShare
+from marketplace.vouchers.own_debts import CASH_BACK
+from marketplace.vouchers.payouts import OWN_REFUND
+from marketplace.vouchers.splits import owed_account
 
 OWN = "OWN"
 
@@ -36,6 +39,17 @@ class KindLine:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnMoney:
+    """Own money that changed hands in the month, in fen: at the door, by the family account, and what was
+    given back; ``credit_fen`` is what the elder has to the good now."""
+
+    cash_fen: int = 0
+    account_fen: int = 0
+    returned_fen: int = 0
+    credit_fen: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Bill:
     """One month. ``fees_fen``: own money kept for late cancellations and shut doors;
     ``corrected``: payments that were taken back; ``waiting``: visits whose money is not taken yet."""
@@ -46,6 +60,7 @@ class Bill:
     fees_fen: int
     corrected: int
     waiting: int
+    given: OwnMoney
 
     @property
     def visits(self) -> int:
@@ -65,7 +80,7 @@ class Bill:
 
 
 def bill(session: Session, elder_id: str, *, period: Period) -> Bill:
-    """Return an elder's month as the ledger has it, to the fen: four statements."""
+    """Return an elder's month as the ledger has it, to the fen: five statements."""
     reversal = aliased(LedgerTransfer)
     rows = session.execute(
         select(
@@ -116,6 +131,29 @@ def bill(session: Session, elder_id: str, *, period: Period) -> Bill:
         fees_fen=_fees(session, elder_id, period),
         corrected=len({r.work_order_id for r in rows if r.is_reversed}),
         waiting=_waiting(session, elder_id, period),
+        given=_given(session, elder_id, period),
+    )
+
+
+def _given(session: Session, elder_id: str, period: Period) -> OwnMoney:
+    t, owed = LedgerTransfer, owed_account(elder_id)
+    rows = session.execute(
+        select(t.code, t.amount, t.period, t.debit_account)
+        .where(
+            (t.debit_account == owed) | (t.credit_account == owed),
+            t.kind.in_(["post", "direct", "reversal"]),
+        )
+    ).all()  # fmt: skip
+    month: dict[str, int] = defaultdict(int)
+    for row in rows:
+        if row.period == str(period):
+            month[row.code] += row.amount
+    balance = sum(-r.amount if r.debit_account == owed else r.amount for r in rows)
+    return OwnMoney(
+        cash_fen=month["cash_at_door"],
+        account_fen=month["family_account"],
+        returned_fen=month[CASH_BACK] + month[OWN_REFUND],
+        credit_fen=max(balance, 0),
     )
 
 

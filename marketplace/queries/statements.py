@@ -16,7 +16,7 @@ from marketplace.kernel.errors import NotFound
 from marketplace.queries.people import account_names
 from marketplace.settlement import rules, withheld
 from marketplace.settlement import service as settlement
-from marketplace.settlement.export import Document, NoticeRow, Signature
+from marketplace.settlement.export import CASH_ZH, CashRow, Document, NoticeRow, Signature
 from marketplace.settlement.models import (
     STEPS,
     HeldAnswer,
@@ -25,8 +25,10 @@ from marketplace.settlement.models import (
     Statement,
     StatementSignature,
 )
-from marketplace.vouchers import changes, programmes
+from marketplace.vouchers import changes, payouts, programmes
+from marketplace.vouchers.models import LedgerAccount, LedgerTransfer
 from marketplace.vouchers.programmes import OWN
+from marketplace.vouchers.splits import due_account
 
 DISTRICT_NAMES = {
     "321202": "海陵区",
@@ -245,7 +247,36 @@ def document(session: Session, statement_id: str, *, for_vendor: bool = False) -
         signatures=[Signature(s.step, names_of.get(s.by, s.by), s.at) for s in signed],
         withheld=withheld.lines(session, statement_id),
         corrected_fen=sum(withheld.bureau_parts({}, correction).values()),
+        cash=_cash(session, row),
+        own_passed_fen=_own_passed(session, row),
     )
+
+
+def _cash(session: Session, row: Statement) -> list[CashRow]:
+    """Return the cash that a vendor took and handed back in a statement's month and district."""
+    t, due = LedgerTransfer, due_account(row.vendor_id, OWN)
+    found = session.execute(
+        select(t.at, t.code, t.work_order_id, LedgerAccount.elder_id, t.amount)
+        .join(
+            LedgerAccount,
+            (LedgerAccount.kind == "owed")
+            & LedgerAccount.id.in_([t.debit_account, t.credit_account]),
+        )
+        .where(
+            (t.debit_account == due) | (t.credit_account == due),
+            t.code.in_(CASH_ZH),
+            t.period == row.period,
+            LedgerAccount.district_code == row.district_code,
+        )
+        .order_by(t.serial)
+    )
+    return [CashRow(r.at, r.code, r.work_order_id or "", r.elder_id or "", r.amount) for r in found]
+
+
+def _own_passed(session: Session, row: Statement) -> int:
+    """Return what the release of a statement passed on of own money, or deducted of it."""
+    paid = payouts.paid_out(session, {row.id: [OWN]}).get(row.id)
+    return paid.by_programme.get(OWN, 0) if paid else 0
 
 
 def _holdback(row: Statement, correction: Mapping[str, int]) -> int:

@@ -35,13 +35,29 @@ class Signature:
     at: datetime
 
 
+CASH_ZH = {"cash_at_door": "收现金", "cash_back": "退现金"}
+
+
+@dataclass(frozen=True, slots=True)
+class CashRow:
+    """Cash that the vendor took at the door in the month, or handed back (``code``), in fen."""
+
+    at: datetime
+    code: str
+    work_order_id: str
+    elder_id: str
+    fen: int
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """A statement with everything that is printed. ``closed_at`` is the only time in the bytes that
     is not a line's; a later signature changes the sheet, nothing else does. ``for_vendor``: it names
     no programme; ``sha256`` is that of the statement itself in every copy. ``withheld``: lines that the
     release did not pay; ``corrected_fen``: what the bureau pays more by them, and by lines that reverse
-    such as were not paid. ``holdback_fen`` is of what is paid."""
+    such as were not paid. ``holdback_fen`` is of what is paid. ``cash``: what the vendor took at the door
+    and handed back; ``own_passed_fen``: what the release passed on of families' payments, less than
+    nothing where it deducts own money of visits that were taken back."""
 
     statement_id: str
     period: str
@@ -64,6 +80,8 @@ class Document:
     for_vendor: bool = False
     withheld: Collection[int] = ()
     corrected_fen: int = 0
+    cash: Sequence[CashRow] = ()
+    own_passed_fen: int = 0
 
     @property
     def programmes(self) -> list[str]:
@@ -121,8 +139,34 @@ def _sums(doc: Document) -> list[tuple[str, str]]:
         ("质量保证金（元）", yuan_from_fen(doc.holdback_fen)),
         ("本期实付（元）" if net >= 0 else "应退回（元）", yuan_from_fen(abs(net))),
         ("大写", yuan_in_words(abs(net))),
+        *_own_money(doc),
         ("联次", "服务商联" if doc.for_vendor else "民政财政联"),
         ("内容校验", doc.sha256),
+    ]
+
+
+def _own_money(doc: Document) -> list[tuple[str, str]]:
+    """Return what was done with elders' own money beside the bureau's; nothing where nothing was."""
+    sums = [
+        ("代转家属支付（元）" if doc.own_passed_fen > 0 else "扣回应退自付款（元）", abs(doc.own_passed_fen)),
+        *(
+            (f"本月{name}（元）", sum(c.fen for c in doc.cash if c.code == code))
+            for code, name in CASH_ZH.items()
+        ),
+    ]  # fmt: skip
+    return [(name, yuan_from_fen(fen)) for name, fen in sums if fen]
+
+
+_CASH_HEADER = ["现金往来", "日期", "工单号", "老人编号", "金额（元）"]
+
+
+def _cash_row(row: CashRow) -> list[str]:
+    return [
+        CASH_ZH[row.code],
+        local(row.at).date().isoformat(),
+        row.work_order_id,
+        row.elder_id,
+        yuan_from_fen(row.fen),
     ]
 
 
@@ -142,6 +186,11 @@ def to_csv(doc: Document) -> bytes:
     writer.writerow(_header(doc))
     for number, line in enumerate(doc.lines, start=1):
         writer.writerow([_safe(cell) for cell in _row(doc, number, line)])
+    if doc.cash:
+        writer.writerow([])
+        writer.writerow(_CASH_HEADER)
+        for cash in doc.cash:
+            writer.writerow([_safe(cell) for cell in _cash_row(cash)])
     return out.getvalue().encode("utf-8-sig")
 
 
@@ -190,6 +239,12 @@ def to_xlsx(doc: Document) -> bytes:
         detail.append(
             [_safe(cell) for cell in row[:-amounts]] + [float(cell) for cell in row[-amounts:]]
         )
+    if doc.cash:
+        cash = book.create_sheet("现金往来")
+        cash.append(_CASH_HEADER)
+        for c in doc.cash:
+            row = _cash_row(c)
+            cash.append([_safe(cell) for cell in row[:-1]] + [float(row[-1])])
     raw = io.BytesIO()
     book.save(raw)
     return _without_clock(raw.getvalue(), closed)
@@ -251,6 +306,13 @@ def to_html(doc: Document) -> bytes:
         cells = "".join(f"<td>{escape(c)}</td>" for c in row[:-amounts])
         cells += "".join(f'<td class="n">{escape(c)}</td>' for c in row[-amounts:])
         parts.append(f"<tr>{cells}</tr>")
+    if doc.cash:
+        heading = "".join(f"<th>{name}</th>" for name in _CASH_HEADER)
+        parts.append(f"</tbody></table><table><thead><tr>{heading}</tr></thead><tbody>")
+        for c in doc.cash:
+            *texts, fen = map(escape, _cash_row(c))
+            cells = "".join(f"<td>{text}</td>" for text in texts)
+            parts.append(f'<tr>{cells}<td class="n">{fen}</td></tr>')
     parts.append("</tbody></table><table><tbody>")
     signed = {s.step: s for s in doc.signatures}
     for step, name in STEPS_ZH.items():

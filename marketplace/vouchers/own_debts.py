@@ -1,7 +1,8 @@
 """Whose charges an elder's own money has settled, the oldest first: what a district's bank passes on.
 
 A family account pays the bank for everything that the elder owes, whoever served. Cash at the door is
-the vendor's at once.
+the vendor's at once; when its visit is taken back the elder has it to the good with the bank, which takes
+it from the vendor, until the vendor hands it back.
 """
 
 from __future__ import annotations
@@ -11,18 +12,22 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import ColumnElement, Connection, Row, select
 from sqlalchemy.orm import Session
 
 from marketplace.vouchers.models import LedgerAccount, LedgerTransfer
 from marketplace.vouchers.programmes import OWN
 from marketplace.vouchers.splits import due_account
 
+CASH_BACK = "cash_back"
+"""Cash that a vendor handed back at the door."""
+
 
 @dataclass(frozen=True, slots=True)
 class Move:
     """One movement of an elder's own money. ``kind``: ``charge`` and ``back`` of a vendor's service,
-    ``cash`` to a vendor, ``paid`` to the bank, ``refund`` from it. ``of``: the charge taken back."""
+    ``cash`` to a vendor and ``handed`` back by it, ``paid`` to the bank, ``refund`` from it. ``of``: the
+    charge taken back."""
 
     id: str
     kind: str
@@ -33,10 +38,20 @@ class Move:
 
 @dataclass(slots=True)
 class Reckoned:
-    """By vendor: what is still open, and what the bank holds for it or has passed on to it."""
+    """By vendor: what is still open, and what the bank holds for it or has passed on to it (less than
+    nothing: what the vendor owes the bank). ``back``: cash of charges taken back that the vendor has not
+    handed back. ``credit``: what the elder has to the good. ``wrong``: movements that gave back more.
+    """
 
     open: dict[str, int] = field(default_factory=dict)
     settled: dict[str, int] = field(default_factory=dict)
+    back: dict[str, int] = field(default_factory=dict)
+    credit: int = 0
+    wrong: list[str] = field(default_factory=list)
+
+    def most_to_hand_back(self, vendor_id: str) -> int:
+        """Return how much cash a vendor may hand back: no more than the elder still has to the good."""
+        return max(min(self.credit, self.back.get(vendor_id, 0)), 0)
 
 
 @dataclass(slots=True)
@@ -51,47 +66,71 @@ def reckon(moves: Iterable[Move]) -> Reckoned:
     """Return how an elder stands with each vendor after moves in the order they were made. Pure.
 
     What the bank holds settles the oldest open charge, now or as soon as there is one. Cash settles its
-    own vendor's charges only, those to come too. A charge that is taken back frees what settled it.
+    own vendor's charges only, those to come too. A charge that is taken back frees what settled it, for
+    any charge: from then on the cash is the vendor's debt to the bank.
     """
     charges: dict[str, _Charge] = {}
     settled: dict[str, int] = {}
     cash: dict[str, int] = {}
+    back: dict[str, int] = {}
     held = 0
+    wrong: list[str] = []
     for move in moves:
+        vendor_id = move.vendor_id
         match move.kind:
             case "charge":
-                charges[move.id] = _Charge(move.vendor_id, move.fen)
+                charges[move.id] = _Charge(vendor_id, move.fen)
             case "back":
                 charge = charges.pop(move.of)
-                held += charge.by_bank
-                vendor_id = charge.vendor_id
-                settled[vendor_id] = settled.get(vendor_id, 0) - charge.by_bank
-                cash[vendor_id] = cash.get(vendor_id, 0) + charge.by_cash
+                freed, vendor_id = charge.by_bank + charge.by_cash, charge.vendor_id
+                held += freed
+                settled[vendor_id] = settled.get(vendor_id, 0) - freed
+                back[vendor_id] = back.get(vendor_id, 0) + charge.by_cash
             case "cash":
-                cash[move.vendor_id] = cash.get(move.vendor_id, 0) + move.fen
+                cash[vendor_id] = cash.get(vendor_id, 0) + move.fen
+            case "handed":
+                held -= move.fen
+                settled[vendor_id] = settled.get(vendor_id, 0) + move.fen
+                back[vendor_id] = back.get(vendor_id, 0) - move.fen
             case "paid":
                 held += move.fen
             case "refund":
                 held -= move.fen
             case _:
                 raise ValueError(move.kind)
-        for charge in charges.values():
-            vendor_id = charge.vendor_id
-            fen = min(charge.open, cash.get(vendor_id, 0))
-            charge.open, charge.by_cash = charge.open - fen, charge.by_cash + fen
-            cash[vendor_id] = cash.get(vendor_id, 0) - fen
-            fen = min(charge.open, max(held, 0))
-            charge.open, charge.by_bank = charge.open - fen, charge.by_bank + fen
-            held -= fen
-            settled[vendor_id] = settled.get(vendor_id, 0) + fen
-    stands = Reckoned(settled={v: fen for v, fen in settled.items() if fen})
+        if move.kind in ("handed", "refund") and (held < 0 or back.get(vendor_id, 0) < 0):
+            wrong.append(move.id)
+        held -= _settle(charges.values(), cash, settled, held)
+    stands = Reckoned(
+        settled={v: fen for v, fen in settled.items() if fen},
+        back={v: fen for v, fen in back.items() if fen},
+        credit=held,
+        wrong=wrong,
+    )
     for charge in charges.values():
         if charge.open:
             stands.open[charge.vendor_id] = stands.open.get(charge.vendor_id, 0) + charge.open
     return stands
 
 
-def reckoned(session: Session, owed_accounts: Sequence[str]) -> dict[str, Reckoned]:
+def _settle(
+    charges: Iterable[_Charge], cash: dict[str, int], settled: dict[str, int], held: int
+) -> int:
+    """Settle open charges, the oldest first, by cash and by what the bank holds; return what it gave."""
+    given = 0
+    for charge in charges:
+        vendor_id = charge.vendor_id
+        fen = min(charge.open, cash.get(vendor_id, 0))
+        charge.open, charge.by_cash = charge.open - fen, charge.by_cash + fen
+        cash[vendor_id] = cash.get(vendor_id, 0) - fen
+        fen = min(charge.open, max(held - given, 0))
+        charge.open, charge.by_bank = charge.open - fen, charge.by_bank + fen
+        given += fen
+        settled[vendor_id] = settled.get(vendor_id, 0) + fen
+    return given
+
+
+def reckoned(session: Session | Connection, owed_accounts: Sequence[str]) -> dict[str, Reckoned]:
     """Return how elders stand, by their own-money accounts."""
     moves: dict[str, list[tuple[int, Move]]] = {a: [] for a in owed_accounts}
     t = LedgerTransfer
@@ -106,6 +145,7 @@ def reckoned(session: Session, owed_accounts: Sequence[str]) -> dict[str, Reckon
                     t.serial,
                     t.id,
                     t.kind,
+                    t.code,
                     t.amount,
                     t.reverses_id,
                     owed.label("owed"),
@@ -119,17 +159,28 @@ def reckoned(session: Session, owed_accounts: Sequence[str]) -> dict[str, Reckon
 def _move(row: Row[Any], owes: bool) -> Move:
     vendor_id = row.other.split(":")[1] if row.other.startswith("due:") else ""
     if owes:
-        return Move(row.id, "charge" if vendor_id else "refund", row.amount, vendor_id)
+        charged = "handed" if row.code == CASH_BACK else "charge"
+        return Move(row.id, charged if vendor_id else "refund", row.amount, vendor_id)
     if row.kind == "reversal":
         return Move(row.id, "back", row.amount, vendor_id, of=row.reverses_id)
     return Move(row.id, "cash" if vendor_id else "paid", row.amount, vendor_id)
 
 
 def to_pass_on(session: Session, *, vendor_id: str, district_code: str) -> int:
-    """Return the fen that families paid a district's bank for a vendor and that it has not passed on."""
+    """Return the fen that families paid a district's bank for a vendor and that it has not passed on.
+
+    Less than nothing: what the vendor owes of cash and payments whose visits were taken back.
+    """
     t, due = LedgerTransfer, due_account(vendor_id, OWN)
     charged = select(t.debit_account).where(t.credit_account == due, t.code.in_([OWN, "fee"]))
-    paid = select(t.credit_account).where(t.code == "family_account")
+
+    def has(*made: ColumnElement[bool]) -> ColumnElement[bool]:
+        return select(t.id).where(t.credit_account == LedgerAccount.id, *made).exists()
+
+    # Of who paid in cash only, the bank hears when a visit is taken back.
+    paid = has(t.code == "family_account") | (
+        has(t.code == "cash_at_door") & has(t.kind == "reversal")
+    )
     owed = list(
         session.scalars(
             select(LedgerAccount.id)
@@ -137,7 +188,7 @@ def to_pass_on(session: Session, *, vendor_id: str, district_code: str) -> int:
                 LedgerAccount.kind == "owed",
                 LedgerAccount.district_code == district_code,
                 LedgerAccount.id.in_(charged),
-                LedgerAccount.id.in_(paid),
+                paid,
             )
             .order_by(LedgerAccount.id)
         )

@@ -13,6 +13,7 @@ from marketplace.kernel.errors import BadInput
 from marketplace.vouchers.grants import budget_account
 from marketplace.vouchers.ledger import Account, Entry, open_accounts, post
 from marketplace.vouchers.models import AccountKind, LedgerAccount, LedgerTransfer
+from marketplace.vouchers.own_debts import CASH_BACK, reckoned
 from marketplace.vouchers.programmes import OWN
 from marketplace.vouchers.splits import due_vendor, owed_account
 
@@ -163,6 +164,7 @@ def record_payment(
     method: str,
     period: str,
     at: datetime,
+    work_order_id: str | None = None,
 ) -> bool:
     """Record own money that an elder paid; return ``False`` where this payment is known.
 
@@ -197,9 +199,58 @@ def record_payment(
         credit=owed.id,
         amount=fen,
         period=period,
+        work_order_id=work_order_id,
     )
     post(session, [entry], at=at)
     return True
+
+
+def give_back(
+    session: Session,
+    *,
+    entry_id: str,
+    elder_id: str,
+    vendor_id: str | None,
+    fen: int,
+    period: str,
+    at: datetime,
+    work_order_id: str | None = None,
+) -> int:
+    """Give back own money of which the visit was taken back; return what the elder still has to the good.
+
+    In cash by the vendor who took it, else over the counter out of the district's bank. Raises
+    ``BadInput`` for more than the elder has to the good, or than this vendor took.
+    """
+    owed = lock_owed(session, elder_id)
+    stands = reckoned(session, [owed_account(elder_id)])[owed_account(elder_id)]
+    most = stands.credit if vendor_id is None else stands.most_to_hand_back(vendor_id)
+    if owed is None or not 0 < fen <= most:
+        raise BadInput(field="fen", value=fen, expected=f"1 to {max(most, 0)}")
+    to = due_vendor(vendor_id, OWN) if vendor_id else bank_account(owed.district_code or "")
+    open_accounts(session, [to])
+    entry = Entry(
+        id=entry_id,
+        kind="direct",
+        code=CASH_BACK if vendor_id else OWN_REFUND,
+        unit="fen",
+        debit=owed.id,
+        credit=to.id,
+        amount=fen,
+        period=period,
+        work_order_id=work_order_id,
+    )
+    post(session, [entry], at=at)
+    return stands.credit - fen
+
+
+def lock_owed(session: Session, elder_id: str) -> LedgerAccount | None:
+    """Return an elder's own-money account: whoever takes or gives money of one elder meets here."""
+    return session.scalars(
+        select(LedgerAccount)
+        .where(LedgerAccount.id == owed_account(elder_id))
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one_or_none()
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,15 +264,10 @@ class Refund:
 
 def plan_refunds(session: Session, *, elder_id: str, period: str, at: datetime) -> list[Refund]:
     """Write the refunds of what an elder paid beyond what is owed, newest bill first."""
-    owed = session.scalars(
-        select(LedgerAccount)
-        .where(LedgerAccount.id == owed_account(elder_id))
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).one_or_none()
+    owed = lock_owed(session, elder_id)
     if owed is None:
         return []
-    left = owed.credits_posted - owed.debits_posted
+    left = reckoned(session, [owed.id])[owed.id].credit
     t = LedgerTransfer
     bills = session.execute(
         select(t.id, t.amount, t.debit_account)

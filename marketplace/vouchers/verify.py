@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, text
 
-from marketplace.vouchers import rights, verify_rows
+from marketplace.vouchers import rights, verify_own, verify_rows
 from marketplace.vouchers.models import LedgerAccount, LedgerTransfer
 from marketplace.vouchers.verify_rows import FROZEN, Finding
 from marketplace.vouchers.verify_rules import COUNTERS, QUERIES
@@ -66,6 +66,8 @@ def verify(
         findings.extend(_first(check(connection)))
     say("rights", 0)
     findings.extend(_first(rights.verify(connection)))
+    say("own money", 0)
+    findings.extend(_first(verify_own.verify(connection)))
     sealed, broken = verify_rows.chain(connection, say)
     findings.extend(broken)
     findings.extend(_first(verify_rows.unsealed(connection)))

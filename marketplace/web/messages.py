@@ -35,6 +35,9 @@ MESSAGES: dict[str, Any] = {
         " %(own_after)s, not %(own_before)s. If you do not want that, ring 12349 to cancel."
     ),
     "money.reversed": _l("The payment of %(sum)s for the visit on %(day)s was taken back."),
+    "money.given_back": _l(
+        "%(sum)s of your own money was given back to you. If you did not get it, ring 12349."
+    ),
     "grant.approved": _l("Your application was approved: %(programme)s. Questions: ring 12349."),
     "grant.refused": _l(
         "Your application was not approved: %(programme)s. Ring 12349 to hear why and what to do."

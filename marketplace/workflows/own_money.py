@@ -123,12 +123,7 @@ def _take_cash(
 ) -> Paid:
     row = orders.work_order(session, request.work_order_id)
     policy.require(actor, Action.TAKE_CASH, subjects.about_work_order(session, actor, row))
-    # Two hands that take cash of one elder at once meet here.
-    session.execute(
-        select(LedgerAccount.id)
-        .where(LedgerAccount.id == owed_account(row.elder_id))
-        .with_for_update()
-    )
+    payouts.lock_owed(session, row.elder_id)
     account = owed_account(row.elder_id)
     open_to = own_debts.reckoned(session, [account])[account].open
     most = open_to.get(row.vendor_id or "", 0)
@@ -146,6 +141,7 @@ def _take_cash(
         method="cash_at_door",
         period=str(Period.of(local(at).date())),
         at=at,
+        work_order_id=row.id,
     )
     audit.record(
         session,

@@ -365,6 +365,28 @@ def test_cash_at_the_door_and_a_bill_settle_what_the_elder_owes(people, clock):
     assert people["bureau"].post("/elders/E1/bill").status_code == 403
 
 
+def test_cash_of_a_visit_that_was_taken_back_is_given_back(people, clock):
+    work_order_id = assigned(people)
+    clock.advance(days=1, minutes=30)
+    entered = {"visit_id": "X1", "shown": evidence(clock, "in")}
+    ok(people["caregiver"].post(f"/work-orders/{work_order_id}/check-in", entered), 201)
+    clock.advance(hours=1)
+    ok(people["caregiver"].post("/visits/X1/check-out", {"shown": evidence(clock, "out")}))
+    ok(people["elder"].post(f"/work-orders/{work_order_id}/confirm", {"method": "tap"}))
+    ok(people["caregiver"].post(f"/work-orders/{work_order_id}/cash", {"fen": 300}))
+    back = f"/work-orders/{work_order_id}/cash-back"
+    early = people["caregiver"].post(back, {"fen": 300})
+    assert (early.status_code, early.get_json()["field"]) == (422, "fen")
+    reversal = {"reason": "service_fault", "finding": "not done"}
+    ok(people["bureau"].post(f"/work-orders/{work_order_id}/reverse", reversal))
+    assert ok(people["caregiver"].post(back, {"fen": 100}))["credit_fen"] == 200
+    given = ok(people["bureau"].post("/elders/E1/refunds", {"fen": 200, "receipt": "R-7"}))
+    assert (given["fen"], given["credit_fen"]) == (200, 0)
+    assert (
+        people["hotline"].post("/elders/E1/refunds", {"fen": 1, "receipt": "R"}).status_code == 403
+    )
+
+
 def test_a_time_proposed_for_a_bath_is_taken_once_and_held(people):
     asked = {"elder_id": "E1", "service_code": "ZY010", "on": TUESDAY}
     slot = ok(people["elder"].get("/slots", **asked))["slots"][0]

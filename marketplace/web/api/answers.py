@@ -20,6 +20,7 @@ from marketplace.workflows import (
     assign,
     cancel,
     cards,
+    cash_back,
     confirm,
     holdback,
     no_access,
@@ -253,6 +254,10 @@ class SampleOut(BaseModel):
 
 class PaidOut(RootModel[own_money.Paid]):
     """What the elder owes after a payment."""
+
+
+class GivenBackOut(RootModel[cash_back.GivenBack]):
+    """What was given back, and what the elder still has to the good."""
 
 
 class BilledOut(RootModel[own_money.Billed]):

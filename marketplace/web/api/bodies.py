@@ -282,6 +282,13 @@ class Cash(Body):
     fen: Fen
 
 
+class DeskRefund(Body):
+    """Own money given back over the counter, in fen, and the number of the signed receipt."""
+
+    fen: Fen
+    receipt: Reference
+
+
 class ReleaseHoldback(Body):
     """Whose quarter's holdback is paid."""
 

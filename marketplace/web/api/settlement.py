@@ -12,7 +12,7 @@ from marketplace.web.api import answers as out
 from marketplace.web.api import bodies
 from marketplace.web.api.frame import command_key, for_action, ports, session, write
 from marketplace.web.auth import current_actor
-from marketplace.workflows import holdback, own_money, sampling
+from marketplace.workflows import cash_back, holdback, own_money, sampling
 from marketplace.workflows.policy import About, Action, require
 from marketplace.workflows.step import remembered
 
@@ -129,6 +129,25 @@ def release_holdback(json_data: bodies.ReleaseHoldback) -> Any:
 def take_cash(work_order_id: str, json_data: bodies.Cash) -> Any:
     """Book cash that the elder gave at the door; the answer says what is still owed."""
     return write(own_money.take_cash, own_money.CashRequest(work_order_id, json_data.fen))
+
+
+@bp.post("/work-orders/<string:work_order_id>/cash-back")
+@bp.input(bodies.Cash)
+@bp.output(out.GivenBackOut)
+@for_action(Action.TAKE_CASH)
+def return_cash(work_order_id: str, json_data: bodies.Cash) -> Any:
+    """Book cash that the vendor handed back for a visit that was taken back; the elder is told."""
+    return write(cash_back.return_cash, cash_back.CashBackRequest(work_order_id, json_data.fen))
+
+
+@bp.post("/elders/<string:elder_id>/refunds")
+@bp.input(bodies.DeskRefund)
+@bp.output(out.GivenBackOut)
+@for_action(Action.CORRECT_MONEY)
+def refund_at_desk(elder_id: str, json_data: bodies.DeskRefund) -> Any:
+    """Book own money that was given back over the counter, against a signed receipt."""
+    asked = cash_back.DeskRefundRequest(elder_id, **json_data.model_dump())
+    return write(cash_back.refund_at_desk, asked)
 
 
 @bp.post("/elders/<string:elder_id>/bill")
