@@ -43,19 +43,30 @@ from marketplace.vouchers.splits import (
 
 
 def hold(
-    session: Session, *, work_order_id: str, elder_id: str, quote: Quote, at: datetime
+    session: Session,
+    *,
+    work_order_id: str,
+    elder_id: str,
+    quote: Quote,
+    at: datetime,
+    after: Sequence[Entry] = (),
 ) -> HoldReceipt:
     """Hold a quote's shares for a work order that is already inserted.
 
-    Repeating it returns the first answer. After a release the work order may be held anew. Raises
-    ``EntitlementTooSmall`` where another order was faster, ``WrongState`` where money has moved on.
+    Repeating it returns the first answer. After a release the work order may be held anew. ``after`` are
+    transfers made before the holds and in one movement with them. Raises ``EntitlementTooSmall`` where
+    another order was faster, ``WrongState`` where money has moved on.
     """
     request = HoldRequest(work_order_id=work_order_id, elder_id=elder_id, quote=quote)
-    return hold_many(session, [request], at=at)[0]
+    return hold_many(session, [request], at=at, after=after)[0]
 
 
 def hold_many(
-    session: Session, requests: Sequence[HoldRequest], *, at: datetime
+    session: Session,
+    requests: Sequence[HoldRequest],
+    *,
+    at: datetime,
+    after: Sequence[Entry] = (),
 ) -> list[HoldReceipt]:
     """Hold many quotes at once, all or none; each as ``hold`` would.
 
@@ -78,7 +89,7 @@ def hold_many(
         else:
             raise WrongState(id=r.work_order_id, state=before.state, expected=["released"])
     _write_splits(session, fresh, again, known, at)
-    _write_holds(session, fresh + again, at)
+    _write_holds(session, fresh + again, at, after)
     for r, revision in fresh + again:
         receipts[r.work_order_id] = HoldReceipt(
             work_order_id=r.work_order_id,
@@ -181,7 +192,10 @@ def _write_splits(
 
 
 def _write_holds(
-    session: Session, requests: Sequence[tuple[HoldRequest, int]], at: datetime
+    session: Session,
+    requests: Sequence[tuple[HoldRequest, int]],
+    at: datetime,
+    after: Sequence[Entry],
 ) -> None:
     accounts: dict[str, Account] = {}
     entries: list[Entry] = []
@@ -218,7 +232,7 @@ def _write_holds(
             )
     entries = _open_days(session, days) + entries
     open_accounts(session, accounts.values())
-    post(session, entries, at=at)
+    post(session, [*after, *entries], at=at)
     if shares:
         # Through the table: an insert by the class leaves out what is None, and so makes a statement
         # of every run of rows that have the same columns.

@@ -7,7 +7,7 @@ promised to the elder and held when the month's grants are released.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -153,6 +153,16 @@ def quote_many(session: Session, requests: Sequence[QuoteRequest]) -> list[Quote
     """Return the quotes of a list, each seeing what the ones before it would leave."""
     purses = _load(session, requests)
     return [quote_from(request, purses[request.elder_id]) for request in requests]
+
+
+def quote_again(session: Session, request: QuoteRequest, *, freed: Mapping[str, int]) -> Quote:
+    """Return a quote as if each account in ``freed`` had so much more (fen or minutes; less below zero)."""
+    purses = _load(session, [request])[request.elder_id]
+    for purse in purses:
+        purse.left += freed.get(purse.account_id, 0)
+        for day in purse.days:
+            purse.days[day] += freed.get(day_account(purse.terms.code, request.elder_id, day), 0)
+    return quote_from(request, purses)
 
 
 def quote_each(session: Session, requests: Sequence[QuoteRequest]) -> list[Quote]:

@@ -59,15 +59,13 @@ def release(
     if moved is None:
         return _released_unheld(session, work_order_id)
     held = held_of(session, [work_order_id])[work_order_id]
-    entries = _voids(moved, held, reason, expire)
+    entries = voids(moved, held, reason=reason, expire=expire)
     accounts: list[Account] = []
     if keep_fee_fen and vendor_id:
         entries.append(_fee(moved, vendor_id, keep_fee_fen, accounts))
     open_accounts(session, accounts)
     post(session, entries, at=at)
-    for e in entries:
-        if e.resolves:
-            tell_outside(session, replace(e, code=_payer(e.debit, held)), "release", at)
+    tell_voids(session, entries, held, at)
     return ReleaseReceipt(
         work_order_id=work_order_id,
         state="released",
@@ -97,7 +95,7 @@ def release_many(
     receipts = []
     for row in moved:
         of_row = held[row.work_order_id]
-        entries.extend(_voids(row, of_row, reason, expire))
+        entries.extend(voids(row, of_row, reason=reason, expire=expire))
         receipts.append(
             ReleaseReceipt(row.work_order_id, "released", sum(h.share.fen for h in of_row), 0)
         )
@@ -108,14 +106,20 @@ def release_many(
     return receipts
 
 
-def _payer(debit: str, held: Sequence[Held]) -> str:
-    for h in held:
-        if debit == h.fen.debit:
-            return h.share.programme_code
-    return ""
+def tell_voids(
+    session: Session, entries: Sequence[Entry], held: Sequence[Held], at: datetime
+) -> None:
+    """Tell the outside payers which of their holds ended."""
+    payers = {h.fen.debit: h.share.programme_code for h in held}
+    for e in entries:
+        if e.resolves:
+            tell_outside(session, replace(e, code=payers.get(e.debit, "")), "release", at)
 
 
-def _voids(split_row: Split, held: Sequence[Held], reason: str, expire: bool) -> list[Entry]:
+def voids(
+    split_row: Split, held: Sequence[Held], *, reason: str, expire: bool = False
+) -> list[Entry]:
+    """Return the transfers that end the holds of a work order."""
     kind = "expire" if expire else "void"
     return [
         Entry(

@@ -9,15 +9,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from marketplace.kernel.clock import Period, local
+from marketplace.kernel.errors import WrongState
 from marketplace.vouchers.expected import Sold
 from marketplace.vouchers.holds import hold
-from marketplace.vouchers.ledger import Entry, post
+from marketplace.vouchers.ledger import Entry
 from marketplace.vouchers.models import Entitlement, LedgerAccount, LedgerTransfer, PriceSplit
 from marketplace.vouchers.programmes import OWN
-from marketplace.vouchers.quotes import quote
-from marketplace.vouchers.receipts import HoldReceipt
-from marketplace.vouchers.releases import release
-from marketplace.vouchers.splits import share_rows
+from marketplace.vouchers.quotes import Quote, QuoteRequest, quote_again
+from marketplace.vouchers.releases import tell_voids, voids
+from marketplace.vouchers.splits import held_of, move_split, share_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,19 @@ def refused_split(session: Session, hold_id: str) -> tuple[PriceSplit, str] | No
     return row, pending.debit_account
 
 
+def lock_purses(session: Session, elder_id: str) -> None:
+    """Keep an elder's purses from changing until the transaction ends.
+
+    They are the first accounts of any movement of the elder's money by their ids, so that whoever takes
+    more after them waits for nobody who waits for them.
+    """
+    a = LedgerAccount
+    mine = select(a.id).where(a.elder_id == elder_id, a.kind.in_(["day", "entitlement"]))
+    # Sorted here, as every movement sorts them: a database has an order of its own for letters.
+    for account_id in sorted(session.scalars(mine)):
+        session.execute(select(a.id).where(a.id == account_id).with_for_update())
+
+
 def requote(
     session: Session, *, row: PriceSplit, account_id: str, left_fen: int, at: datetime
 ) -> Requoted:
@@ -59,11 +72,32 @@ def requote(
 
     What the outside payer does not give falls to the next payers, own money last. Other holds on the
     same purse stay: each is told to the payer by itself.
+
+    All of it is one movement, so that accounts change in the order in which every other step changes
+    them. What it was worked out from is guarded by the accounts: raises ``EntitlementTooSmall`` where
+    somebody was faster; the caller's transaction ends, and it may be tried again behind ``lock_purses``.
     """
     before = {s.programme_code: s.fen for s in share_rows(session, row.work_order_id, row.revision)}
-    release(session, work_order_id=row.work_order_id, at=at, reason="outside_refused")
-    spent = _mirror(session, account_id, left_fen, at)
-    again = _hold_again(session, row, at)
+    if move_split(session, row.work_order_id, to="released", since="held") is None:
+        raise WrongState(id=row.work_order_id, state=row.state, expected=["held"])
+    held = held_of(session, [row.work_order_id])[row.work_order_id]
+    ended = voids(row, held, reason="outside_refused")
+    freed: dict[str, int] = {}
+    for h in held:
+        purse = h.minutes or h.fen
+        freed[purse.debit] = freed.get(purse.debit, 0) + purse.amount
+    elsewhere = _mirror(session, account_id, freed.get(account_id, 0) - max(left_fen, 0), at)
+    spent = sum(e.amount for e in elsewhere)
+    freed[account_id] = freed.get(account_id, 0) - spent
+    again = hold(
+        session,
+        work_order_id=row.work_order_id,
+        elder_id=row.elder_id,
+        quote=_quote_again(session, row, freed),
+        at=at,
+        after=[*ended, *elsewhere],
+    )
+    tell_voids(session, ended, held, at)
     return Requoted(
         work_order_id=row.work_order_id,
         elder_id=row.elder_id,
@@ -73,18 +107,19 @@ def requote(
     )
 
 
-def _mirror(session: Session, account_id: str, left_fen: int, at: datetime) -> int:
-    """Give back to the outside payer what our mirror of its purse has more than it; return how much."""
+def _mirror(session: Session, account_id: str, more: int, at: datetime) -> list[Entry]:
+    """Return the move back to the outside payer of what our mirror of its purse has more than it.
+
+    ``more``: what the purse is about to get, less what the payer says is left.
+    """
     a = LedgerAccount
     free = session.scalar(
-        select(a.credits_posted - a.debits_posted - a.debits_pending)
-        .where(a.id == account_id)
-        .with_for_update()
+        select(a.credits_posted - a.debits_posted - a.debits_pending).where(a.id == account_id)
     )
     entitlement = session.get_one(Entitlement, account_id)
-    spent = max((free or 0) - max(left_fen, 0), 0)
-    if not spent:
-        return 0
+    spent = (free or 0) + more
+    if spent <= 0:
+        return []
     times = len(
         session.scalars(
             select(LedgerTransfer.id).where(
@@ -93,29 +128,28 @@ def _mirror(session: Session, account_id: str, left_fen: int, at: datetime) -> i
             )
         ).all()
     )
-    entry = Entry(
-        id=f"elsewhere/{account_id}/{times + 1}",
-        kind="direct",
-        code="spent_elsewhere",
-        unit="fen",
-        debit=account_id,
-        credit=f"outside:{entitlement.programme_code}:{entitlement.district_code}",
-        amount=spent,
-        period=str(Period.of(local(at).date())),
-    )
-    post(session, [entry], at=at)
-    return spent
+    return [
+        Entry(
+            id=f"elsewhere/{account_id}/{times + 1}",
+            kind="direct",
+            code="spent_elsewhere",
+            unit="fen",
+            debit=account_id,
+            credit=f"outside:{entitlement.programme_code}:{entitlement.district_code}",
+            amount=spent,
+            period=str(Period.of(local(at).date())),
+        )
+    ]
 
 
-def _hold_again(session: Session, row: PriceSplit, at: datetime) -> HoldReceipt:
+def _quote_again(session: Session, row: PriceSplit, freed: dict[str, int]) -> Quote:
     sold = dict(row.sold)
     quantity = sold.pop("quantity")
-    anew = quote(
-        session,
+    request = QuoteRequest(
         elder_id=row.elder_id,
         service_version=Sold(**sold),
         on=row.use_on,
         district_code=row.district_code,
         quantity=quantity,
     )
-    return hold(session, work_order_id=row.work_order_id, elder_id=row.elder_id, quote=anew, at=at)
+    return quote_again(session, request, freed=freed)

@@ -14,8 +14,9 @@ from marketplace.kernel.actor import SYSTEM
 from marketplace.kernel.db import transaction
 from marketplace.kernel.outbox import OutboxMessage
 from marketplace.kernel.ports import DeliveryFailed, OutsidePayer, OutsideRefused, Ports
+from marketplace.vouchers.ledger import EntitlementTooSmall
 from marketplace.vouchers.models import LedgerTransfer, PriceSplit
-from marketplace.vouchers.requotes import Requoted, refused_split, requote
+from marketplace.vouchers.requotes import Requoted, lock_purses, refused_split, requote
 
 MOST_REFUSALS = 8
 """How often a payer may say no to one message before only a person goes on with it."""
@@ -147,13 +148,32 @@ def _split_anew(
         voucher = payer.quote([person], period).get(person)
     except OutsideRefused:
         return None
+    left_fen = voucher.left_fen if voucher else 0
+    try:
+        return _requote(session, ports, message_id, hold_id, left_fen, error)
+    except EntitlementTooSmall:
+        # Another step of the same elder was faster: now nobody is, until this one ends.
+        return _requote(session, ports, message_id, hold_id, left_fen, error, alone=True)
+
+
+def _requote(
+    session: Session,
+    ports: Ports,
+    message_id: str,
+    hold_id: str,
+    left_fen: int,
+    error: str,
+    *,
+    alone: bool = False,
+) -> Requoted | None:
     with transaction(session):
         at = ports.clock.now()
         found = refused_split(session, hold_id)
         if found is None:
             return None
         row, held_on = found
-        left_fen = voucher.left_fen if voucher else 0
+        if alone:
+            lock_purses(session, row.elder_id)
         done = requote(session, row=row, account_id=held_on, left_fen=left_fen, at=at)
         # The outside system never took this hold, so it need not hear of its end.
         ended = "void/" + hold_id.removeprefix("hold/")
