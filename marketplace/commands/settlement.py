@@ -15,13 +15,14 @@ from marketplace.commands.surroundings import (
     session,
     teller,
 )
+from marketplace.kernel.actor import SYSTEM
 from marketplace.kernel.clock import Period
 from marketplace.kernel.errors import DomainError
 from marketplace.kernel.money import yuan_from_fen
 from marketplace.kernel.ports import NoPrinter
 from marketplace.queries import statements as query
 from marketplace.settlement import export as sheets
-from marketplace.workflows import evidence, sampling, settle
+from marketplace.workflows import evidence, sampling, settle, vendor_debts
 
 
 @click.group("settlement")
@@ -94,6 +95,27 @@ def notice(period: Period, path: Path) -> None:
     rows = query.notice(session(), str(period))
     path.write_bytes(sheets.notice_csv(str(period), rows))
     click.echo(f"{len(rows)} statements in {path}")
+
+
+@settlement.command("debts")
+@with_appcontext
+def debts() -> None:
+    """Show what vendors owe the districts' banks, what came in, and what is proposed to be given up."""
+    found = vendor_debts.debts_of(session(), SYSTEM)
+    for d in found:
+        click.echo(
+            f"{d.vendor_id} {d.vendor_name} ({d.status}), {d.district_code}: owes"
+            f" {yuan_from_fen(d.debt_fen)} yuan, of it {yuan_from_fen(d.own_fen)} of families;"
+            f" repaid or given up {yuan_from_fen(d.repaid_fen)}"
+        )
+        for number in d.statements:
+            click.echo(f"  carried: {number}")
+        for number in d.waiting:
+            click.echo(f"  below zero and not released: {number}")
+        for number, fen in d.proposed.items():
+            click.echo(f"  to be given up: {yuan_from_fen(fen)} yuan, {number}")
+    if not found:
+        click.echo("no vendor owes anything")
 
 
 @settlement.command("sample")

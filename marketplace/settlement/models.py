@@ -254,6 +254,38 @@ class HoldbackStep(Base):
     by: Mapped[str] = mapped_column(ID)
 
 
+class WriteOffStep(Base):
+    """坏账核销: step 1 proposes to give up what a vendor owes, step 2, by a second person, does it.
+
+    ``fen`` of the vendor's debt in one district, with the reason of each person.
+    """
+
+    __tablename__ = "write_off_step"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["id", "previous"],
+            ["write_off_step.id", "write_off_step.number"],
+            name="fk_write_off_step_previous",
+        ),
+        UniqueConstraint("id", "by"),
+        CheckConstraint(
+            "(number = 1 AND previous IS NULL) OR (number = 2 AND previous = 1)", name="in_order"
+        ),
+        CheckConstraint("fen > 0", name="fen"),
+        Index("ix_write_off_step_vendor", "vendor_id", "district_code"),
+    )
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    previous: Mapped[int | None]
+    vendor_id: Mapped[str] = mapped_column(ForeignKey("vendor.id"))
+    district_code: Mapped[str] = mapped_column(String(6))
+    fen: Mapped[int] = mapped_column(BigInteger)
+    reason: Mapped[str] = mapped_column(String(200))
+    at: Mapped[datetime] = mapped_column(Instant)
+    by: Mapped[str] = mapped_column(ID)
+
+
 for _model in (
     SettlementRun,
     Statement,
@@ -264,5 +296,6 @@ for _model in (
     SampleResult,
     WithheldLine,
     HoldbackStep,
+    WriteOffStep,
 ):
     freeze(_model.__table__)  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select, text
 from marketplace.kernel.audit import events_of
 from marketplace.kernel.db import Instant
 from marketplace.kernel.immutable import broken_guards
-from marketplace.settlement import rules, withheld
+from marketplace.settlement import rules, verify_debts, withheld
 from marketplace.settlement.models import (
     STEPS,
     HeldAnswer,
@@ -38,6 +38,7 @@ FROZEN = (
     "sample_result",
     "withheld_line",
     "holdback_step",
+    "write_off_step",
 )
 
 
@@ -92,6 +93,7 @@ def verify(
     findings.extend(_signatures(connection))
     findings.extend(_payouts(connection))
     findings.extend(_withheld(connection))
+    findings.extend(Finding(*w) for w in verify_debts.steps(connection))
     findings.extend(_samples(connection))
     findings.extend(_holdbacks(connection))
     findings.extend(_answers(connection))
@@ -255,6 +257,8 @@ def _payouts(connection: Connection) -> Iterator[Finding]:
         else:
             paid.setdefault(statement_id, {})[code] = sign * row.amount
     corrected = withheld.corrections(connection)
+    back, wrong = verify_debts.settled(connection, statements)
+    yield from (Finding(*w) for w in wrong)
     kept = {
         of: e.facts["holdback_fen"]
         for of, events in events_of(connection, "sign_statement").items()
@@ -265,6 +269,10 @@ def _payouts(connection: Connection) -> Iterator[Finding]:
     for statement_id in sorted(released & set(statements)):
         s = statements[statement_id]
         parts = withheld.bureau_parts(s.by_programme, corrected.get(s.id))
+        for code, fen in back.get(s.id, {}).items():
+            if fen > max(-parts.get(code, 0), 0):
+                yield Finding("statement", s.id, "more of it was repaid than was owed", code)
+            parts[code] = parts.get(code, 0) + fen
         holdback = kept.get(s.id, s.holdback_fen)
         if statement_id in paid and not _is_paid_as_said(parts, holdback, paid[statement_id]):
             yield Finding("statement", s.id, "another sum was paid", f"{paid[statement_id]}")

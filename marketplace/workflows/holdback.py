@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
@@ -13,12 +14,13 @@ from marketplace.kernel.clock import Period, today
 from marketplace.kernel.db import transaction
 from marketplace.kernel.errors import BadInput, NotFound, WrongState
 from marketplace.kernel.ports import Ports
-from marketplace.settlement import checks, rules, withheld
+from marketplace.settlement import checks, rules
 from marketplace.settlement import service as settlement
 from marketplace.settlement.models import HoldbackStep
 from marketplace.vouchers import payouts, programmes
 from marketplace.vouchers.payouts import HoldbackPart
 from marketplace.workflows.policy import About, Action, require
+from marketplace.workflows.vendor_debts import carried, set_off
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,8 @@ def release_holdback(
         if not done:
             raise WrongState(id=quarter, state="not scored", expected=["scored"])
         first = done[0]
+        # Before any balance moves: a release of the same vendor waits.
+        carried(session, vendor_id, district_code, lock=True)
         parts = _parts(session, quarter, vendor_id, district_code, first.percent)
         if len(done) == 1 and _sums(parts) != (first.paid_fen, first.kept_fen):
             raise WrongState(id=quarter, state="statements were paid since", expected=["scored"])
@@ -121,8 +125,8 @@ def _parts(
         for s in checks.released(session, vendor_id, district_code)
         if rules.quarter_of(s.period) == quarter
     ]
-    due = withheld.parts_of(session, rows)
-    paid = payouts.paid_out(session, due)
+    due = carried(session, vendor_id, district_code).due
+    paid = payouts.paid_out(session, {s.id: [*due[s.id]] for s in rows})
     parts = []
     for row in rows:
         if row.id not in paid:
@@ -132,6 +136,30 @@ def _parts(
             if held:
                 parts.append(HoldbackPart(row.id, row.period, code, held, held * percent // 100))
     return parts
+
+
+def _set_off(
+    session: Session,
+    actor: Actor,
+    vendor_id: str,
+    district_code: str,
+    paid_fen: int,
+    named: str,
+    at: datetime,
+) -> int:
+    """Keep of a holdback that is paid what the vendor owes the bank; return it."""
+    fen = min(paid_fen, carried(session, vendor_id, district_code).debt_fen)
+    if fen:
+        set_off(
+            session,
+            actor,
+            vendor_id=vendor_id,
+            district_code=district_code,
+            fen=fen,
+            reason=f"holdback {named}",
+            at=at,
+        )
+    return fen
 
 
 def _sums(parts: list[HoldbackPart]) -> tuple[int, int]:
@@ -183,6 +211,7 @@ def _take(
                 period=str(Period.of(today(ports.clock))),
                 at=at,
             )
+            kept_off = _set_off(session, actor, vendor_id, district_code, paid, named, at)
             outbox.post(
                 session,
                 due_at=at,
@@ -191,7 +220,7 @@ def _take(
                 recipient_id=vendor_id,
                 template="holdback.released",
                 about=named,
-                fen=paid,
+                fen=paid - kept_off,
             )
         audit.record(
             session,

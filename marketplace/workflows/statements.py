@@ -19,11 +19,13 @@ from marketplace.kernel.ports import Ports
 from marketplace.settlement import checks, rules, withheld
 from marketplace.settlement import service as settlement
 from marketplace.settlement.models import STEPS, Statement, StatementLine
-from marketplace.vouchers import own_debts, payouts, programmes
+from marketplace.vouchers import payouts, programmes
 from marketplace.vouchers.models import PriceSplit
 from marketplace.vouchers.programmes import OWN
 from marketplace.workflows import sampling
 from marketplace.workflows.policy import About, Action, require
+from marketplace.workflows.vendor_debts import carried
+from vendors.models import Vendor
 
 ACTIONS = {
     "vendor_confirmed": Action.CONFIRM_STATEMENT,
@@ -61,7 +63,7 @@ def sign_statement(
         # Two persons: the signatures themselves refuse one hand twice, and know a repeat.
         require(
             actor,
-            ACTIONS[step],
+            _action(session, actor, row, step, note),
             About(
                 kind="statement",
                 id=row.id,
@@ -113,6 +115,20 @@ def sign_statement(
         return Signed(statement_id, settlement.step_of(session, statement_id), paid)
 
 
+def _action(session: Session, actor: Actor, row: Statement, step: str, note: str) -> Action:
+    """Return what a step asks for: civil affairs confirms in place of a vendor that has left the market.
+
+    It says in ``note`` how the vendor was told (the demand note); three others still have to sign.
+    """
+    if step != "vendor_confirmed" or actor.role is not Role.BUREAU:
+        return ACTIONS[step]
+    if session.get_one(Vendor, row.vendor_id).status != "left":
+        return ACTIONS[step]
+    if not note.strip():
+        raise BadInput(field="note", value="", expected="how the vendor that left was told")
+    return Action.APPROVE_STATEMENT
+
+
 def _pay(session: Session, row: Statement, at: datetime) -> int:
     """Pay a released statement with what earlier ones left unpaid, and pass on what families paid.
 
@@ -121,17 +137,14 @@ def _pay(session: Session, row: Statement, at: datetime) -> int:
     Where reversals outweigh the vendor's months nothing is paid, nothing is held back, and the rest
     is deducted from what it earns next: no month is paid in full while another is owed back.
     """
-    released = checks.released(session, row.vendor_id, row.district_code, lock=True)
-    due = withheld.parts_of(session, released)
-    earlier = [s.id for s in released if s.id != row.id]
-    paid = payouts.paid_out(session, {i: due[i] for i in earlier})
-    parts = {i: due[i] for i in earlier if i not in paid} | {row.id: _net(row, due[row.id])}
-    own = own_debts.to_pass_on(session, vendor_id=row.vendor_id, district_code=row.district_code)
+    stands = carried(session, row.vendor_id, row.district_code, lock=True)
+    parts = {**stands.unpaid, row.id: _net(row, stands.due[row.id])}
+    own = stands.own_fen
     mine = {OWN: own} if own else {}
     # What families are owed back is the vendor's debt like any other; what they paid is its own.
     together = sum(fen for of in parts.values() for fen in of.values()) + min(own, 0)
     if together >= 0:
-        parts[row.id] |= mine
+        parts[row.id] = {**parts[row.id], **mine}
     else:
         parts = {row.id: mine if own > 0 else {}}
     for statement_id, by_programme in parts.items():

@@ -29,6 +29,7 @@ from marketplace.workflows.ledger import (
     seals_of,
     verify_ledger,
 )
+from marketplace.workflows.own_money import CashRequest, owed_fen, take_cash
 from marketplace.workflows.purses import (
     ApplyForGrant,
     DecideApplication,
@@ -36,6 +37,14 @@ from marketplace.workflows.purses import (
     decide_application,
 )
 from marketplace.workflows.statements import answer_held
+from marketplace.workflows.vendor_debts import (
+    RepayRequest,
+    WriteOffDecision,
+    WriteOffRequest,
+    propose_write_off,
+    repay,
+    write_off,
+)
 from tests.builders import (
     DISTRICT,
     NOVEMBER,
@@ -126,7 +135,23 @@ def books(session, ports, clock):
     score_holdback(session, ports, BUREAU, **Q4, score=90, reason="回访满意率")
     release_holdback(session, ports, BUREAU_2, **Q4)
     decide(session, ports, applied(session, ports, "E2"), approve=True)
+    owe(session, ports)
     seal_ledger(session, ports)
+
+
+def owe(session, ports):
+    """Take a visit back that was paid in cash; the vendor repays a part of it, the rest is given up."""
+    fen = {s.programme_code: s.fen for s in service.shares_of(session, "W1")}["OWN"]
+    session.rollback()
+    owed = owed_fen(session, "E1")
+    assert owed >= fen
+    take_cash(session, ports, VENDOR, key="cash", request=CashRequest("W1", owed))
+    with transaction(session):
+        service.reverse(session, work_order_id="W1", at=JANUARY_5, reason="x", actor="b")
+    repay(session, ports, BUREAU, key="r", request=RepayRequest("V1", DISTRICT, 500, "R-1"))
+    request = WriteOffRequest("V1", DISTRICT, 300, "uncollectible")
+    asked = propose_write_off(session, ports, BUREAU, key="p", request=request)
+    write_off(session, ports, BUREAU_2, key="w", request=WriteOffDecision(asked.id, "so it is"))
 
 
 def applied(session, ports, elder_id):
@@ -597,6 +622,20 @@ TAMPERINGS = [
         SWAP,
         "UPDATE holdback_step SET paid_fen = kept_fen + 1, kept_fen = paid_fen - 1",
         "holdback_step 2026Q4",
+    ),
+    ("write_off_step", CHANGE, "UPDATE write_off_step SET fen = fen + 1", "write_off_step"),
+    ("write_off_step", DELETE, "DELETE FROM write_off_step WHERE number = 2", "write_off_step"),
+    (
+        "write_off_step",
+        INSERT,
+        "INSERT INTO write_off_step SELECT 'WO-x', number, previous, vendor_id, district_code, fen, reason, at, by FROM write_off_step WHERE number = 1",
+        "write_off_step WO-x",
+    ),
+    (
+        "write_off_step",
+        SWAP,
+        "UPDATE write_off_step SET reason = by, by = reason",
+        "write_off_step",
     ),
     (
         "programme_change",

@@ -37,6 +37,7 @@ from marketplace.workflows import (
     statements,
     substitute,
     suspend,
+    vendor_debts,
     visit,
 )
 
@@ -258,6 +259,16 @@ class PaidOut(RootModel[own_money.Paid]):
 
 class GivenBackOut(RootModel[cash_back.GivenBack]):
     """What was given back, and what the elder still has to the good."""
+
+
+class VendorDebtsOut(BaseModel):
+    """What vendors owe the districts' banks."""
+
+    items: list[vendor_debts.Debt]
+
+
+class DebtSettledOut(RootModel[vendor_debts.Settled]):
+    """What was repaid, proposed or given up, and what the vendor still owes."""
 
 
 class BilledOut(RootModel[own_money.Billed]):

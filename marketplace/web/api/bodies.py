@@ -14,6 +14,7 @@ from marketplace.web.api.types import (
     Code,
     Cursor,
     Day,
+    Debt,
     Fen,
     Flag,
     Id,
@@ -287,6 +288,30 @@ class DeskRefund(Body):
 
     fen: Fen
     receipt: Reference
+
+
+class Repayment(Body):
+    """What a vendor repaid to a district's bank, in fen, and the bank's number of it."""
+
+    vendor_id: Id
+    district_code: Annotated[str, Field(pattern=r"^[0-9]{6}$")]
+    fen: Debt
+    receipt: Reference
+
+
+class WriteOff(Body):
+    """How much of a vendor's debt is to be given up, in fen, and why."""
+
+    vendor_id: Id
+    district_code: Annotated[str, Field(pattern=r"^[0-9]{6}$")]
+    fen: Debt
+    reason: Note
+
+
+class WriteOffDecision(Body):
+    """Why the second person agrees."""
+
+    reason: Note
 
 
 class ReleaseHoldback(Body):

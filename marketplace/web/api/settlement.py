@@ -12,7 +12,7 @@ from marketplace.web.api import answers as out
 from marketplace.web.api import bodies
 from marketplace.web.api.frame import command_key, for_action, ports, session, write
 from marketplace.web.auth import current_actor
-from marketplace.workflows import cash_back, holdback, own_money, sampling
+from marketplace.workflows import cash_back, holdback, own_money, sampling, vendor_debts
 from marketplace.workflows.policy import About, Action, require
 from marketplace.workflows.step import remembered
 
@@ -156,3 +156,40 @@ def refund_at_desk(elder_id: str, json_data: bodies.DeskRefund) -> Any:
 def bill_family(elder_id: str) -> Any:
     """Make a bill of what the elder owes; the family pays it by its code."""
     return write(own_money.bill_family, own_money.BillRequest(elder_id))
+
+
+@bp.get("/vendor-debts")
+@bp.output(out.VendorDebtsOut)
+@for_action(Action.SEE_STATEMENT)
+def list_vendor_debts() -> Any:
+    """Return what vendors owe the districts' banks, the greatest debt first; a vendor sees its own."""
+    return {"items": vendor_debts.debts_of(session(), current_actor())}
+
+
+@bp.post("/vendor-debts/repayments")
+@bp.input(bodies.Repayment)
+@bp.output(out.DebtSettledOut)
+@for_action(Action.APPROVE_STATEMENT)
+def repay_debt(json_data: bodies.Repayment) -> Any:
+    """Book what a vendor repaid; the answer says what it still owes."""
+    return write(vendor_debts.repay, vendor_debts.RepayRequest(**json_data.model_dump()))
+
+
+@bp.post("/vendor-debts/write-offs")
+@bp.input(bodies.WriteOff)
+@bp.output(out.DebtSettledOut, status_code=201)
+@for_action(Action.APPROVE_STATEMENT)
+def propose_write_off(json_data: bodies.WriteOff) -> Any:
+    """Propose to give up a part of what a vendor owes; nothing moves before a second person agrees."""
+    asked = vendor_debts.WriteOffRequest(**json_data.model_dump())
+    return write(vendor_debts.propose_write_off, asked)
+
+
+@bp.post("/vendor-debts/write-offs/<string:write_off_id>/decision")
+@bp.input(bodies.WriteOffDecision)
+@bp.output(out.DebtSettledOut)
+@for_action(Action.APPROVE_STATEMENT)
+def write_off_debt(write_off_id: str, json_data: bodies.WriteOffDecision) -> Any:
+    """Give up what was proposed; not by whoever proposed it."""
+    asked = vendor_debts.WriteOffDecision(write_off_id, json_data.reason)
+    return write(vendor_debts.write_off, asked)

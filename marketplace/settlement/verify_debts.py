@@ -1,0 +1,80 @@
+"""Proving what vendors repaid and what was given up of their debts: every movement against its record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sqlalchemy import Connection, select, text
+
+from marketplace.kernel.audit import events_of
+from marketplace.settlement.models import WriteOffStep
+
+Wrong = tuple[str, str, str]
+"""Table, row, rule."""
+
+_MOVED = """
+SELECT id, code, debit_account, credit_account, amount, at FROM ledger_transfer
+WHERE code IN ('repayment', 'write_off') ORDER BY serial
+"""
+
+
+def settled(
+    connection: Connection, statements: Mapping[str, Any]
+) -> tuple[dict[str, dict[str, int]], list[Wrong]]:
+    """Return by statement what was repaid or given up of each payer's part, and what is wrong with it."""
+    found: dict[str, dict[str, int]] = {}
+    wrong: list[Wrong] = []
+    sums: dict[str, dict[str, int]] = {"repayment": {}, "write_off": {}}
+    for row in connection.execute(text(_MOVED)):
+        _, named, statement_id, payer = row.id.split("/")
+        sums[row.code][named] = sums[row.code].get(named, 0) + row.amount
+        _, vendor_id, _ = row.credit_account.split(":")
+        district = row.debit_account.split(":")[1]
+        source = "bank" if row.code == "repayment" else "treasury"
+        s = statements.get(statement_id)
+        whose = (vendor_id, district) if s is None else (s.vendor_id, s.district_code)
+        asked = (f"{source}:{whose[1]}", f"due:{whose[0]}:{payer}")
+        if (row.debit_account, row.credit_account) != asked or (s is None) != (
+            statement_id == "own"
+        ):
+            wrong.append(("ledger_transfer", row.id, "it settles another debt than it says"))
+        elif s is not None:
+            of = found.setdefault(statement_id, {})
+            of[payer] = of.get(payer, 0) + row.amount
+    said = {
+        "repayment": {
+            e.facts["repayment_id"]: e.facts["fen"]
+            for events in events_of(connection, "repay_debt").values()
+            for e in events
+        },
+        "write_off": {
+            of: events[0].facts["fen"]
+            for of, events in events_of(connection, "write_off_debt").items()
+        },
+    }
+    for code, moved in sums.items():
+        for named in sorted(moved.keys() | said[code].keys()):
+            if moved.get(named) != said[code].get(named):
+                wrong.append(("ledger_transfer", f"{code}/{named}", "it is not what was recorded"))
+    return found, wrong
+
+
+def steps(connection: Connection) -> Iterator[Wrong]:
+    """Hold the steps of write-offs against what was recorded of them, both ways."""
+    recorded = {
+        (of, number, e.facts["vendor_id"], e.facts["district_code"], e.facts["fen"], e.reason,
+         e.at, e.actor_id)
+        for number, action in ((1, "propose_write_off"), (2, "write_off_debt"))
+        for of, events in events_of(connection, action).items()
+        for e in events
+    }  # fmt: skip
+    written = set()
+    for r in connection.execute(select(WriteOffStep.__table__)):
+        written.add((r.id, r.number, r.vendor_id, r.district_code, r.fen, r.reason, r.at, r.by))
+        if (r.previous,) != (None, 1)[r.number - 1 : r.number]:
+            yield "write_off_step", f"{r.id}/{r.number}", "it is out of order"
+    for row in sorted(written - recorded, key=str):
+        yield "write_off_step", f"{row[0]}/{row[1]}", "nobody recorded it"
+    for row in sorted(recorded - written, key=str):
+        yield "write_off_step", f"{row[0]}/{row[1]}", "it was recorded and is missing"
