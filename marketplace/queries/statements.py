@@ -27,8 +27,10 @@ from marketplace.settlement.models import (
 )
 from marketplace.vouchers import changes, payouts, programmes
 from marketplace.vouchers.models import LedgerAccount, LedgerTransfer
+from marketplace.vouchers.own_debts import CASH_BACK
 from marketplace.vouchers.programmes import OWN
 from marketplace.vouchers.splits import due_account
+from vendors.models import Vendor
 
 DISTRICT_NAMES = {
     "321202": "海陵区",
@@ -63,11 +65,6 @@ class StatementRow:
         """Return what is not the elders' own money: the bureau's part and that of outside payers."""
         return self.payable_fen + self.outside_fen
 
-    @property
-    def paid_fen(self) -> int:
-        """Return what the bureau pays by this statement alone; below zero it is owed back."""
-        return self.payable_fen - self.holdback_fen
-
 
 @dataclass(frozen=True, slots=True)
 class Signed:
@@ -79,12 +76,28 @@ class Signed:
 
 
 @dataclass(frozen=True, slots=True)
+class Settled:
+    """What a statement comes to, in fen. ``corrected_fen``: what the bureau pays more for visits that
+    were taken back before the release (mostly less than nothing); ``own_passed_fen``: families' money
+    that the release passed on, or deducted; the cash is of the month."""
+
+    corrected_fen: int
+    holdback_fen: int
+    paid_fen: int
+    own_passed_fen: int
+    cash_taken_fen: int
+    cash_back_fen: int
+
+
+@dataclass(frozen=True, slots=True)
 class StatementView:
-    """One statement as its page shows it: sums by payer, and who signed."""
+    """One statement as its page shows it: sums by payer, who signed, what it comes to."""
 
     row: StatementRow
     by_payer: dict[str, int]
     signatures: tuple[Signed, ...]
+    settled: Settled
+    has_vendor_left: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +156,7 @@ def statement_row(s: Statement, step: str) -> StatementRow:
 
 
 def statement(session: Session, statement_id: str, *, for_vendor: bool) -> StatementView:
-    """Return one statement for its page: three statements of SQL. Raises ``NotFound``."""
+    """Return one statement for its page: seven statements of SQL. Raises ``NotFound``."""
     row = settlement.statement(session, statement_id)
     signed = settlement.signatures(session, statement_id)
     names = account_names(session, [s.by for s in signed])
@@ -152,6 +165,23 @@ def statement(session: Session, statement_id: str, *, for_vendor: bool) -> State
         row=statement_row(row, signed[-1].step if signed else "issued"),
         by_payer=payers(row.by_programme),
         signatures=tuple(Signed(s.step, names.get(s.by, s.by), s.at) for s in signed),
+        settled=_settled(session, row),
+        has_vendor_left=session.get_one(Vendor, row.vendor_id).status == "left",
+    )
+
+
+def _settled(session: Session, row: Statement) -> Settled:
+    correction = withheld.corrections(session, [row.id]).get(row.id)
+    corrected = sum(withheld.bureau_parts({}, correction).values())
+    holdback = _holdback(row, correction) if correction else row.holdback_fen
+    cash = _cash(session, row)
+    return Settled(
+        corrected_fen=corrected,
+        holdback_fen=holdback,
+        paid_fen=row.payable_fen + corrected - holdback,
+        own_passed_fen=_own_passed(session, row),
+        cash_taken_fen=sum(c.fen for c in cash if c.code != CASH_BACK),
+        cash_back_fen=sum(c.fen for c in cash if c.code == CASH_BACK),
     )
 
 
@@ -219,7 +249,7 @@ def document(session: Session, statement_id: str, *, for_vendor: bool = False) -
     signed = settlement.signatures(session, statement_id)
     names_of = account_names(session, [s.by for s in signed])
     book = changes.book(session)
-    correction = withheld.corrections(session, [row.id]).get(row.id)
+    settled = _settled(session, row)
     names = {
         code: book.terms_of(code, run.closed_at.date()).name_zh
         for code in {c for line in lines for c in line.by_programme}
@@ -237,7 +267,7 @@ def document(session: Session, statement_id: str, *, for_vendor: bool = False) -
         payable_fen=row.payable_fen,
         outside_fen=row.outside_fen,
         own_fen=row.own_fen,
-        holdback_fen=_holdback(row, correction) if correction else row.holdback_fen,
+        holdback_fen=settled.holdback_fen,
         by_programme=payers(row.by_programme),
         sha256=row.sha256,
         lines=lines,
@@ -246,9 +276,9 @@ def document(session: Session, statement_id: str, *, for_vendor: bool = False) -
         for_vendor=for_vendor,
         signatures=[Signature(s.step, names_of.get(s.by, s.by), s.at) for s in signed],
         withheld=withheld.lines(session, statement_id),
-        corrected_fen=sum(withheld.bureau_parts({}, correction).values()),
+        corrected_fen=settled.corrected_fen,
         cash=_cash(session, row),
-        own_passed_fen=_own_passed(session, row),
+        own_passed_fen=settled.own_passed_fen,
     )
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from marketplace.vouchers.ledger import Account, Entry, open_accounts, post
-from marketplace.vouchers.models import AccountKind, LedgerTransfer
+from marketplace.vouchers.models import AccountKind, LedgerAccount, LedgerTransfer
 from marketplace.vouchers.payouts import bank_account
 from marketplace.vouchers.programmes import OWN
 from marketplace.vouchers.splits import due_vendor
@@ -92,17 +92,15 @@ def settled(session: Session, vendor_ids: Collection[str]) -> dict[tuple[str, st
 
     What is of families' money has the district in the statement's place: ``own/321204``.
     """
-    t = LedgerTransfer
+    t, a = LedgerTransfer, LedgerAccount
     found: dict[tuple[str, str], dict[str, int]] = {}
     for row in session.execute(
-        select(t.id, t.debit_account, t.credit_account, t.amount).where(
-            t.code.in_([REPAYMENT, WRITE_OFF])
-        )
+        select(t.id, t.debit_account, a.vendor_id, t.amount)
+        .join(a, a.id == t.credit_account)
+        .where(a.vendor_id.in_(vendor_ids), t.code.in_([REPAYMENT, WRITE_OFF]))
     ):
-        vendor_id = row.credit_account.split(":")[1]
+        vendor_id = str(row.vendor_id)
         _, _, statement_id, payer = row.id.split("/")
-        if vendor_id not in vendor_ids:
-            continue
         if statement_id == OF_FAMILIES:
             statement_id = f"{OF_FAMILIES}/{row.debit_account.split(':')[1]}"
         of = found.setdefault((vendor_id, statement_id), {})

@@ -103,22 +103,18 @@ def debts_of(session: Session, actor: Actor) -> list[Debt]:
     """Return what vendors owe, within the actor's reach: the greatest debt first."""
     reach = scope(actor, Action.SEE_STATEMENT)
     # Nobody owes anything of whom nothing was ever taken back.
-    taken_back = (
-        select(Redemption.vendor_id)
-        .join(PriceSplit, PriceSplit.work_order_id == Redemption.work_order_id)
-        .where(PriceSplit.state == "reversed")
-    )
     query = (
-        select(Statement.vendor_id, Statement.district_code, Vendor.name, Vendor.status)
-        .join(Vendor, Vendor.id == Statement.vendor_id)
-        .where(Statement.vendor_id.in_(taken_back))
+        select(Redemption.vendor_id, PriceSplit.district_code, Vendor.name, Vendor.status)
+        .join(PriceSplit, PriceSplit.work_order_id == Redemption.work_order_id)
+        .join(Vendor, Vendor.id == Redemption.vendor_id)
+        .where(PriceSplit.state == "reversed")
         .distinct()
     )
     if not reach.everything:
         if reach.vendor_id:
-            query = query.where(Statement.vendor_id == reach.vendor_id)
+            query = query.where(Redemption.vendor_id == reach.vendor_id)
         if reach.district_code:
-            query = query.where(Statement.district_code == reach.district_code)
+            query = query.where(PriceSplit.district_code == reach.district_code)
     found = [_debt(session, *row) for row in session.execute(query).all()]
     return sorted(
         (d for d in found if d.debt_fen or d.repaid_fen or (d.waiting and d.status == "left")),

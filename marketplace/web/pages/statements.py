@@ -68,7 +68,7 @@ def page(statement_id: str) -> str:
         "statement.html",
         statement=view.row,
         view=view,
-        words=yuan_in_words(abs(view.row.paid_fen)) if is_chinese() else "",
+        words=yuan_in_words(abs(view.settled.paid_fen)) if is_chinese() else "",
         sample=drawn,
         may_check=actor.role is Role.BUREAU,
         line_page="money.trace_page" if actor.role in (Role.BUREAU, Role.AUDITOR) else "work.page",
@@ -76,12 +76,20 @@ def page(statement_id: str) -> str:
         kinds=LINE_KINDS,
         steps=STEP_WORDS,
         order=list(_NEXT.values()),
-        next_step=next_step(view.row.step),
+        next_step=_next_here(view, actor.role),
         role=actor.role,
         offset=offset,
         page=trace.PAGE,
         names=district_names(),
     )
+
+
+def _next_here(view: statements.StatementView, role: Role) -> tuple[Role, str] | None:
+    """Return who signs next; civil affairs stands in for a vendor that has left the market."""
+    following = next_step(view.row.step)
+    if view.has_vendor_left and role is Role.BUREAU and view.row.step == "issued":
+        return role, "vendor_confirmed"
+    return following
 
 
 @bp.get("/statements/<statement_id>/file")

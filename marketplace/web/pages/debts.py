@@ -1,0 +1,105 @@
+"""What vendors owe the districts' banks: seen as receivables, repaid, given up by two persons."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiflask import APIBlueprint
+from flask import Response, current_app, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+
+from marketplace.kernel.actor import Role
+from marketplace.kernel.errors import BadInput
+from marketplace.kernel.ids import new_id
+from marketplace.kernel.money import fen_from_yuan
+from marketplace.web.auth import allow, current_actor
+from marketplace.web.formats import cny
+from marketplace.web.map_shapes import district_names
+from marketplace.web.pages.frame import say_refusal, session
+from marketplace.workflows import vendor_debts
+
+bp = APIBlueprint("debts", __name__, enable_openapi=False)
+
+
+@bp.get("/debts")
+@allow(Role.BUREAU, Role.AUDITOR)
+def page() -> str:
+    """Show what vendors owe, the greatest debt first."""
+    found = vendor_debts.debts_of(session(), current_actor())
+    return render_template(
+        "debts.html",
+        debts=found,
+        total=sum(d.debt_fen for d in found),
+        names=district_names(),
+        role=current_actor().role,
+        key=new_id(),
+    )
+
+
+def _ports() -> Any:
+    return current_app.extensions["ports"]
+
+
+def _fen() -> int:
+    text = request.form.get("yuan", "")
+    try:
+        return fen_from_yuan(text)
+    except ValueError:
+        raise BadInput(field="yuan", value=text[:40], expected="150.00") from None
+
+
+def _said(done: vendor_debts.Settled) -> None:
+    left = cny(done.debt_fen)
+    flash(_("Booked: %(sum)s. Still owed: %(left)s.", sum=cny(done.fen), left=left), "ok")
+
+
+def _back() -> Response:
+    return redirect(url_for(".page"))  # type: ignore[return-value]
+
+
+@bp.post("/debts/repay")
+@allow(Role.BUREAU)
+def repay() -> Response:
+    """Book what a vendor repaid."""
+    form = request.form
+    with say_refusal():
+        asked = vendor_debts.RepayRequest(
+            form.get("vendor", ""), form.get("district", ""), _fen(), form.get("receipt", "")
+        )
+        _said(
+            vendor_debts.repay(
+                session(), _ports(), current_actor(), key=form.get("key", ""), request=asked
+            )
+        )
+    return _back()
+
+
+@bp.post("/debts/propose")
+@allow(Role.BUREAU)
+def propose() -> Response:
+    """Propose to give a debt up; a second person decides."""
+    form = request.form
+    with say_refusal():
+        asked = vendor_debts.WriteOffRequest(
+            form.get("vendor", ""), form.get("district", ""), _fen(), form.get("reason", "")
+        )
+        vendor_debts.propose_write_off(
+            session(), _ports(), current_actor(), key=form.get("key", ""), request=asked
+        )
+        flash(_("Proposed. A second person has to agree."), "ok")
+    return _back()
+
+
+@bp.post("/debts/give-up")
+@allow(Role.BUREAU)
+def give_up() -> Response:
+    """Give up what another person proposed."""
+    form = request.form
+    with say_refusal():
+        asked = vendor_debts.WriteOffDecision(form.get("proposal", ""), form.get("reason", ""))
+        _said(
+            vendor_debts.write_off(
+                session(), _ports(), current_actor(), key=form.get("key", ""), request=asked
+            )
+        )
+    return _back()
