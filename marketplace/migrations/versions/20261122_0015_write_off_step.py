@@ -1,7 +1,7 @@
 """what vendors owe, given up by two persons
 
-Revision ID: 0013
-Revises: 0012
+Revision ID: 0015
+Revises: 0014
 """
 
 # ruff: noqa: E501 -- a trigger is read best on one line.
@@ -9,8 +9,8 @@ Revises: 0012
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0013"
-down_revision = "0012"
+revision = "0015"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 

@@ -1,7 +1,7 @@
 """lines that a release does not pay because their visit was taken back before
 
-Revision ID: 0012
-Revises: 0011
+Revision ID: 0014
+Revises: 0013
 """
 
 # ruff: noqa: E501 -- a trigger is read best on one line.
@@ -9,8 +9,8 @@ Revises: 0011
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0012"
-down_revision = "0011"
+revision = "0014"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 
