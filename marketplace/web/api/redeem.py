@@ -58,7 +58,7 @@ def read_at_site(site_id: str, json_data: bodies.Reading) -> Any:
 @bp.output(out.RedeemedOut)
 @for_action(Action.REDEEM_BY_PHONE)
 def report_by_phone(work_order_id: str, json_data: bodies.PhoneReport) -> Any:
-    """Redeem a visit that the elder confirms on the phone."""
+    """Redeem a visit that the elder confirms on the phone; never by the account that ordered it."""
     asked = redeem_by_phone.PhoneReport(work_order_id=work_order_id, **json_data.model_dump())
     return write(redeem_by_phone.report_by_phone, asked)
 
