@@ -16,7 +16,7 @@ from marketplace.workflows.assign import AssignRequest, assign_day, export_day
 from marketplace.workflows.cancel import CancelRequest, cancel
 from tests.workflows import world
 from tests.workflows.world import (
-    BUREAU,
+    CITY,
     ELDER,
     TUESDAY,
     V1,
@@ -143,12 +143,12 @@ def test_a_repeated_key_does_not_plan_again(city, ports):
         return dispatch.solve(problem, iterations=50, seed=1)
 
     request = AssignRequest(day=TUESDAY)
-    first = assign_day(city, ports, BUREAU, key="day", request=request, solve=solve)
+    first = assign_day(city, ports, CITY, key="day", request=request, solve=solve)
 
     def never(problem, **kw):
         raise AssertionError("solved twice")
 
-    assert assign_day(city, ports, BUREAU, key="day", request=request, solve=never) == first
+    assert assign_day(city, ports, CITY, key="day", request=request, solve=never) == first
 
 
 def meanwhile(session, change):
@@ -170,7 +170,7 @@ def test_what_was_cancelled_while_we_solved_is_left_alone(city, ports):
         cancel(city, ports, ELDER, key=key(), request=CancelRequest(gone))
 
     answer = assign_day(
-        city, ports, BUREAU, key=key(), request=AssignRequest(day=TUESDAY),
+        city, ports, CITY, key=key(), request=AssignRequest(day=TUESDAY),
         solve=meanwhile(city, change),
     )  # fmt: skip
     assert (answer.assigned, answer.changed_meanwhile) == (1, 1)
@@ -186,7 +186,7 @@ def test_who_fell_ill_while_we_solved_is_not_sent(city, ports):
         city.commit()
 
     answer = assign_day(
-        city, ports, BUREAU, key=key(), request=AssignRequest(day=TUESDAY),
+        city, ports, CITY, key=key(), request=AssignRequest(day=TUESDAY),
         solve=meanwhile(city, change),
     )  # fmt: skip
     assert answer.changed_meanwhile == 1
@@ -205,7 +205,7 @@ def test_a_run_can_be_replayed_from_what_it_kept(city, ports):
 
 def test_the_days_file_reads_as_the_contract(city, ports):
     work_order_id = accepted(city, ports)
-    problem = problem_from_json(json.loads(export_day(city, ports, BUREAU, day=TUESDAY)))
+    problem = problem_from_json(json.loads(export_day(city, ports, CITY, day=TUESDAY)))
     assert [t.id for t in problem.tasks] == [work_order_id]
     assert {c.id for c in problem.caregivers} == {"C1", "C2", "C3", "C4"}
     assert problem.caregiver("C1").skills == {"GEN", "CARE3", "CARE4", "CARE5", "BATH"}

@@ -21,7 +21,7 @@ from marketplace.workflows.assign import AssignRequest, assign_day
 from marketplace.workflows.confirm import auto_confirm
 from tests.workflows import world
 from tests.workflows.test_visits import served
-from tests.workflows.world import BUREAU, MONDAY, TUESDAY, accepted, crew_of, placed, state_of
+from tests.workflows.world import CITY, MONDAY, TUESDAY, accepted, crew_of, placed, state_of
 
 CONTEXT = multiprocessing.get_context("spawn")
 
@@ -95,14 +95,14 @@ def _die(*args, **kw):
 
 def killed_while_solving(session, ports):
     request = AssignRequest(day=TUESDAY)
-    assign_day(session, ports, BUREAU, key="killed", request=request, solve=_die)
+    assign_day(session, ports, CITY, key="killed", request=request, solve=_die)
 
 
 def killed_while_writing(session, ports):
     # The moves and offers are written already, the assignments are not, nothing is committed.
     assign.orders.add_assignments = _die
     request = AssignRequest(day=TUESDAY)
-    assign_day(session, ports, BUREAU, key="killed", request=request, solve=_solve)
+    assign_day(session, ports, CITY, key="killed", request=request, solve=_solve)
 
 
 @pytest.mark.parametrize("moment", [killed_while_solving, killed_while_writing])
@@ -118,7 +118,7 @@ def test_a_plan_that_is_killed_leaves_nothing_half_written(
     for table, expected in ((Assignment, 0), (DispatchRun, 0), (WorkOrderEvent, before)):
         assert city.scalar(select(func.count()).select_from(table)) == expected
     request = AssignRequest(day=TUESDAY)
-    answer = assign_day(city, ports, BUREAU, key="killed", request=request, solve=_solve)
+    answer = assign_day(city, ports, CITY, key="killed", request=request, solve=_solve)
     assert (answer.assigned, answer.offered) == (1, 1)
     assert crew_of(city, mine)
     assert service.assignments(city, [pooled])
@@ -127,5 +127,5 @@ def test_a_plan_that_is_killed_leaves_nothing_half_written(
 def test_the_small_city_is_planned_by_the_clock_too(city, ports):
     accepted(city, ports)
     request = AssignRequest(day=TUESDAY, seconds=1.0, workers=1)
-    answer = assign_day(city, ports, BUREAU, key=world.key(), request=request)
+    answer = assign_day(city, ports, CITY, key=world.key(), request=request)
     assert (answer.assigned, answer.violations) == (1, 0)

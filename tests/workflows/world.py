@@ -25,6 +25,8 @@ FAMILY = Actor("u-family", Role.FAMILY, elder_ids=frozenset({"E1"}))
 HOTLINE = Actor("u-hotline", Role.HOTLINE)
 COMMUNITY = Actor("u-community", Role.COMMUNITY, district_code=DISTRICT, town_code=TOWN)
 BUREAU = Actor("u-bureau", Role.BUREAU, district_code=DISTRICT)
+CITY = Actor("u-city", Role.BUREAU)
+"""The bureau of the whole city: it alone plans a day."""
 STREET = Actor("u-street", Role.STREET, district_code=DISTRICT, town_code=TOWN)
 V1, V2, V3 = (Actor(f"u-v{n}", Role.VENDOR, vendor_id=f"V{n}") for n in (1, 2, 3))
 C1, C2, C3 = (
@@ -196,9 +198,7 @@ def planned(session: Session, ports, day: date = TUESDAY):
     def solve(problem, *, seconds, seed, workers, progress=None):
         return dispatch.solve(problem, iterations=200, seed=seed, workers=1)
 
-    return assign_day(
-        session, ports, BUREAU, key=key(), request=AssignRequest(day=day), solve=solve
-    )
+    return assign_day(session, ports, CITY, key=key(), request=AssignRequest(day=day), solve=solve)
 
 
 def crew_of(session: Session, work_order_id: str) -> list[str]:
