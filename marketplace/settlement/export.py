@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
@@ -106,10 +106,14 @@ def _header(doc: Document) -> list[str]:
     ]
 
 
+def _kind(doc: Document, number: int, line: Line) -> str:
+    return KINDS_ZH[line.kind] + (NOT_PAID_ZH if number in doc.withheld else "")
+
+
 def _row(doc: Document, number: int, line: Line) -> list[str]:
     return [
         str(number),
-        KINDS_ZH[line.kind] + (NOT_PAID_ZH if number in doc.withheld else ""),
+        _kind(doc, number, line),
         line.work_order_id,
         line.visit_id or "",
         line.elder_id,
@@ -278,42 +282,46 @@ def _fix_times(core: bytes, stamp: bytes) -> bytes:
 
 
 _STYLE = """
-@page { size: A4 landscape; margin: 12mm }
+@page { size: A4 landscape; margin: 12mm;
+  @bottom-right { content: counter(page) " / " counter(pages); font-size: 8pt } }
 body { font: 11pt "Noto Serif CJK SC", "SimSun", serif; color: #000 }
 h1 { font-size: 16pt; text-align: center; margin: 0 0 4mm }
 table { border-collapse: collapse; width: 100%; margin-bottom: 5mm }
 th, td { border: 0.3pt solid #000; padding: 1mm 1.5mm; text-align: left }
-td.n { text-align: right; font-variant-numeric: tabular-nums }
+td.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
 thead { display: table-header-group } tr { break-inside: avoid }
+table.lines { font-size: 8pt } table.lines :is(th, td) { padding: 0.7mm 1mm }
+table.lines th { overflow-wrap: anywhere } td.d { white-space: nowrap }
+td.id { font-size: 5.5pt; width: 38mm; overflow-wrap: anywhere }
+table:not(.lines) th { width: 60mm } tr.sum { font-weight: bold }
 """
 
 
 def to_html(doc: Document) -> bytes:
-    """Return the statement as one printable page in Chinese, with sums in words and signatures."""
+    """Return the statement as one printable page in Chinese, with sums in words and signatures.
+
+    Each line stands on one row of a sheet A4 across: what a file keeps in columns of its own, service
+    code and the two record numbers, shares a cell here.
+    """
     parts = [
         '<!doctype html><html lang="zh-CN"><head><meta charset="utf-8">',
         f"<title>{escape(doc.statement_id)}</title><style>{_STYLE}</style></head><body>",
         f"<h1>养老服务补贴结算单 {escape(doc.period)}</h1><table><tbody>",
     ]
     for name, value in _sums(doc):
-        parts.append(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>")
-    parts.append("</tbody></table><table><thead><tr>")
-    parts.extend(f"<th>{escape(name)}</th>" for name in _header(doc))
-    parts.append("</tr></thead><tbody>")
-    amounts = len(doc.programmes) + 1
-    for number, line in enumerate(doc.lines, start=1):
-        row = _row(doc, number, line)
-        cells = "".join(f"<td>{escape(c)}</td>" for c in row[:-amounts])
-        cells += "".join(f'<td class="n">{escape(c)}</td>' for c in row[-amounts:])
-        parts.append(f"<tr>{cells}</tr>")
+        said = f"人民币{value}" if name == "大写" else value
+        parts.append(f"<tr><th>{escape(name)}</th><td>{escape(said)}</td></tr>")
+    parts.append("</tbody></table>")
+    parts.extend(_printed_lines(doc))
     if doc.cash:
         heading = "".join(f"<th>{name}</th>" for name in _CASH_HEADER)
-        parts.append(f"</tbody></table><table><thead><tr>{heading}</tr></thead><tbody>")
+        parts.append(f'<table class="lines"><thead><tr>{heading}</tr></thead><tbody>')
         for c in doc.cash:
             *texts, fen = map(escape, _cash_row(c))
             cells = "".join(f"<td>{text}</td>" for text in texts)
             parts.append(f'<tr>{cells}<td class="n">{fen}</td></tr>')
-    parts.append("</tbody></table><table><tbody>")
+        parts.append("</tbody></table>")
+    parts.append("<table><tbody>")
     signed = {s.step: s for s in doc.signatures}
     for step, name in STEPS_ZH.items():
         signature = signed.get(step)
@@ -321,3 +329,33 @@ def to_html(doc: Document) -> bytes:
         parts.append(f"<tr><th>{name}</th><td>{escape(text)}</td></tr>")
     parts.append("</tbody></table></body></html>\n")
     return "\n".join(parts).encode()
+
+
+def _printed_lines(doc: Document) -> Iterator[str]:
+    heads = ["序号", "类型", "服务日期", "服务项目", "老人编号", "归属月份", "分钟"]
+    heads += [f"{doc.programme_names.get(c, c)}（元）" for c in doc.programmes]
+    heads += ["合计（元）", "工单号／上门记录"]
+    yield '<table class="lines"><thead><tr>'
+    yield "".join(f"<th>{escape(name)}</th>" for name in heads)
+    yield "</tr></thead><tbody>"
+    for number, line in enumerate(doc.lines, start=1):
+        service = f"{doc.service_names.get(line.service_code, '')} {line.service_code}"
+        yield "".join(
+            [
+                f"<tr><td>{number}</td><td>{_kind(doc, number, line)}</td>",
+                f"<td class=d>{line.visit_on.isoformat()}</td><td>{escape(service.strip())}</td>",
+                f"<td>{escape(line.elder_id)}</td><td class=d>{line.origin_period}</td>",
+                f'<td class="n">{line.minutes}</td>',
+                *(_amount(line.by_programme.get(c, 0)) for c in doc.programmes),
+                _amount(line.total_fen),
+                f'<td class="id">{escape(line.work_order_id)}<br>{escape(line.visit_id or "")}</td>',
+                "</tr>",
+            ]
+        )
+    sums = [sum(x.by_programme.get(c, 0) for x in doc.lines) for c in doc.programmes]
+    yield '<tr class="sum"><td colspan="7">合计</td>'
+    yield "".join(_amount(fen) for fen in (*sums, sum(sums))) + "<td></td></tr></tbody></table>"
+
+
+def _amount(fen: int) -> str:
+    return f'<td class="n">{yuan_from_fen(fen)}</td>'

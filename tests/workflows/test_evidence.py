@@ -9,6 +9,7 @@ import subprocess
 import sys
 import zipfile
 import zlib
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import select
@@ -137,6 +138,31 @@ def test_a_pack_needs_a_reason_a_right_and_a_sealed_ledger(session, ports, novem
             reason="x",
             path=tmp_path / "a.zip",
         )
+
+
+def test_a_printed_line_keeps_to_its_sheet_whatever_its_numbers_are(session, ports, november):
+    """Record numbers are 36 characters long, and seven payers may share one month."""
+    close(session, ports)
+    doc = document(session, ST)
+    payers = dict.fromkeys(("GP-A1", "LTCI", "LV", "MEAL", "NV", "OWN", "TQ"), 123456)
+    line = replace(
+        doc.lines[0],
+        work_order_id="01a20220-6fb9-76f3-9659-01aedae216c1",
+        visit_id="01a20220-6fb9-76f3-9659-01aedae216c2",
+        by_programme=payers,
+    )
+    sheet = to_html(replace(doc, lines=[line] * 40)).decode()
+    # 40 lines of 1,234.56 by seven payers each.
+    assert '<td class="n">49382.40</td>' in sheet
+    assert '<td class="n">345676.80</td>' in sheet
+    weasyprint = pytest.importorskip("weasyprint")
+    pages = weasyprint.HTML(string=sheet).render().pages
+    for page in pages:
+        box = page._page_box
+        right = box.position_x + box.margin_left + box.width + 0.5
+        tables = [b for b in box.descendants() if b.element_tag == "table"]
+        assert all(b.position_x + b.width <= right for b in tables)
+    assert len(pages) <= 4
 
 
 def test_a_statement_prints_as_pdf_in_chinese(session, ports, november):
