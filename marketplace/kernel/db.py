@@ -115,6 +115,26 @@ def wait_for_turn(session: Session, name: str) -> None:
         )
 
 
+@contextmanager
+def whole_tables(session: Session | Connection) -> Iterator[None]:
+    """Have PostgreSQL plan what is asked inside as questions that read whole tables to their end.
+
+    Right after a month was written the planner's statistics do not know of its rows. It takes a table
+    of 100,000 lines for an empty one and reads it once for each row of another, which does not end;
+    a cursor's plan is chosen for its first rows, not for all of them.
+    """
+    bind = session if isinstance(session, Connection) else session.connection()
+    if bind.dialect.name != "postgresql":
+        yield
+        return
+    bind.execute(text("SET LOCAL enable_nestloop = off"))
+    bind.execute(text("SET LOCAL cursor_tuple_fraction = 1"))
+    yield
+    # An error ends the transaction and with it the settings.
+    bind.execute(text("SET LOCAL enable_nestloop TO DEFAULT"))
+    bind.execute(text("SET LOCAL cursor_tuple_fraction TO DEFAULT"))
+
+
 def prepare_engine(engine: Engine) -> None:
     """Make SQLite behave: WAL, foreign keys, a patient lock, and transactions that we begin ourselves."""
     if engine.dialect.name != "sqlite":

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from marketplace.elders import witness
 from marketplace.kernel import audit
 from marketplace.kernel.actor import SYSTEM
-from marketplace.kernel.db import transaction
+from marketplace.kernel.db import transaction, whole_tables
 from marketplace.kernel.ports import Ports
 from marketplace.settlement import verify as settlement_verify
 from marketplace.vouchers import beancount, seals
@@ -91,13 +91,14 @@ def verify_ledger(
     )
     connection = session.connection(execution_options=options)
     try:
-        verdict = ledger_verify.verify(connection, progress=progress)
-        more = [
-            Finding(f.table, f.row, f.rule, f.detail)
-            for f in settlement_verify.verify(connection, progress=progress)
-        ]
-        more += [Finding(f.table, f.row, f.rule) for f in witness.verify(connection)]
-        rows = connection.execute(select(LedgerSeal.id, LedgerSeal.sha256))
+        with whole_tables(connection):
+            verdict = ledger_verify.verify(connection, progress=progress)
+            more = [
+                Finding(f.table, f.row, f.rule, f.detail)
+                for f in settlement_verify.verify(connection, progress=progress)
+            ]
+            more += [Finding(f.table, f.row, f.rule) for f in witness.verify(connection)]
+            rows = connection.execute(select(LedgerSeal.id, LedgerSeal.sha256))
         more += against_witness({row.id: row.sha256 for row in rows}, kept or {})
         return replace(verdict, findings=verdict.findings + tuple(more))
     finally:

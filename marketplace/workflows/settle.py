@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from marketplace.kernel import audit, outbox
 from marketplace.kernel.actor import Actor, Role
 from marketplace.kernel.clock import Period, today
-from marketplace.kernel.db import transaction, wait_for_turn
+from marketplace.kernel.db import transaction, wait_for_turn, whole_tables
 from marketplace.kernel.errors import Conflict
 from marketplace.kernel.ports import Ports
 from marketplace.orders import service as orders
@@ -90,10 +90,11 @@ def _close(
         at = ports.clock.now()
         lines: dict[str, list[Line]] = defaultdict(list)
         held: list[Held] = []
-        _redeemed(session, period, district_code, lines, held)
-        _reversed(session, period, district_code, lines)
-        _fees(session, period, district_code, lines)
-        _unsettled(session, period, district_code, held)
+        with whole_tables(session):
+            _redeemed(session, period, district_code, lines, held)
+            _reversed(session, period, district_code, lines)
+            _fees(session, period, district_code, lines)
+            _unsettled(session, period, district_code, held)
         closed = settlement.write_run(
             session,
             period=str(period),
