@@ -41,9 +41,10 @@ _EARNED = text(
     " JOIN price_split s ON s.work_order_id = r.work_order_id WHERE s.state = 'captured'"
 )
 _ASIDE = text(
-    "SELECT COALESCE(SUM(CASE WHEN code IN ('fee', 'own_refund', 'cash_back') THEN amount"
-    " ELSE -amount END), 0) FROM ledger_transfer WHERE kind = 'direct' AND unit = 'fen' AND code IN"
-    " ('fee', 'own_refund', 'cash_back', 'cash_at_door', 'family_account', 'holdback_kept')"
+    "SELECT COALESCE(SUM(CASE WHEN code IN ('fee', 'own_refund', 'cash_back', 'write_off')"
+    " THEN amount ELSE -amount END), 0) FROM ledger_transfer WHERE kind = 'direct'"
+    " AND unit = 'fen' AND code IN ('fee', 'own_refund', 'cash_back', 'write_off',"
+    " 'cash_at_door', 'family_account', 'holdback_kept')"
 )
 
 
