@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -9,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from marketplace.orders.models import WorkOrder
-from vendors.models import Suspension, SuspensionMove
+from vendors.models import Suspension, SuspensionMove, Vendor
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,12 @@ def suspensions_of(session: Session, vendor_id: str, *, limit: int = 20) -> list
         )
         for r in rows
     ]
+
+
+def vendor_names(session: Session, vendor_ids: Iterable[str]) -> dict[str, str]:
+    """Return the names of vendors by id."""
+    rows = session.execute(select(Vendor.id, Vendor.name).where(Vendor.id.in_(set(vendor_ids))))
+    return {row[0]: row[1] for row in rows}
 
 
 def _moves(session: Session, suspension_id: str) -> list[MoveView]:

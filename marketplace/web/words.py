@@ -461,6 +461,29 @@ FILE_PARTS: dict[str, Any] = {
 }
 """Part of a file that somebody looked at -> words."""
 
+MOVE_OUTCOMES: dict[str, Any] = {
+    "offered": _l("offered to another vendor"),
+    "pooled": _l("left to the day's plan"),
+    "stuck": _l("could not be moved"),
+}
+"""What became of a suspended vendor's visit."""
+
+NOT_MOVED: dict[str, Any] = {
+    "in_service": _l("it has begun"),
+    "window_passed": _l("its time has passed"),
+    "its_site": _l("it is given at the vendor's own place"),
+    "asked_enough": _l("enough vendors were asked"),
+    "no_vendor": _l("no other vendor is there"),
+    "capacity": _l("the others are full"),
+    "credit": _l("the others have too little credit"),
+    "asked_already": _l("the others were asked already"),
+    "licence": _l("the others lack the licence"),
+    "district": _l("no other vendor serves the district"),
+    "category": _l("no other vendor offers the service"),
+    "suspended": _l("the others are suspended"),
+}
+"""Why a visit stayed where it was; codes without a word stand as they are."""
+
 LINE_KINDS: dict[str, Any] = {
     "visit": _l("Service"),
     "fee": _l("Fee"),
