@@ -195,3 +195,10 @@ def test_the_list_of_the_month_shows_where_every_yuan_comes_from(browser):
         page = browser.get(path).text
         for part in ("560.00", "150.00", "205.00"):
             assert part in page, (path, part)
+
+
+def test_the_months_list_as_a_file_is_in_words_and_adds_up(browser):
+    browser.sign_in("auditor")
+    head, row = browser.get("/settlement?month=2026-11&format=csv").text.strip().splitlines()
+    assert head.lstrip("\ufeff").startswith("结算单,服务商,区县,行,公款（元）")
+    assert "姜堰区,2,150.00,205.00,205.00,560.00,已出单" in row

@@ -418,14 +418,16 @@ def settlement_page() -> Response | str:
     period = asked_period(this.previous())
     rows = statements.statements(session(), reach, period=str(period))
     held = statements.held_rows(session(), reach, period=str(period))
+    names = district_names()
     if request.args.get("format") == "csv":
         return sheet(
             f"statements-{period}",
-            ["statement", "vendor", "district", "lines", "total_fen", "public_fen", "own_fen", "step",
-             "sha256"],
+            [_("Statement"), _("Vendor"), _("District"), _("Lines"), _("Public money (yuan)"),
+             _("Paid outside (yuan)"), _("Own money (yuan)"), _("Total (yuan)"), _("Step"), _("Seal")],
             [
-                (r.statement_id, r.vendor_name, r.district_code, r.lines, r.total_fen,
-                 r.payable_fen, r.own_fen, r.step, r.sha256)
+                (r.statement_id, r.vendor_name, names.get(r.district_code, r.district_code), r.lines,
+                 *(yuan_from_fen(n) for n in (r.payable_fen, r.outside_fen, r.own_fen, r.total_fen)),
+                 STEP_WORDS.get(r.step, r.step), r.sha256)
                 for r in rows
             ],
         )  # fmt: skip
@@ -519,7 +521,8 @@ def _fairness_sheet(
     if asked == "league":
         return sheet(
             f"league-{period}",
-            ["vendor", "orders", "finished", "on_time", "satisfied", "declined", "no_shows", "credit"],
+            [_("Vendor"), _("Orders"), _("Finished"), _("On time"), _("Satisfied"),
+             _("Declined or let lapse"), _("Did not come"), _("Credit")],
             [
                 (v.name, v.orders, v.finished, v.on_time, v.satisfied, v.declined, v.no_shows, v.credit)
                 for v in league
@@ -528,7 +531,7 @@ def _fairness_sheet(
     if asked == "circle":
         return sheet(
             "circle",
-            ["district", "name", "elders", "inside"],
+            [_("District code"), _("District"), _("Elders"), _("Inside")],
             [
                 (d.district_code, names.get(d.district_code), d.elders, d.inside)
                 for d in circle.districts
@@ -537,7 +540,7 @@ def _fairness_sheet(
     if asked == "never":
         return sheet(
             f"never-served-{period}",
-            ["district", "name", "entitled", "never_served"],
+            [_("District code"), _("District"), _("Entitled"), _("Never served")],
             [(n.district_code, names.get(n.district_code), n.entitled, n.never) for n in never],
         )
     raise BadInput(field="format", value=asked, expected=["league", "circle", "never"])
