@@ -22,7 +22,6 @@ MOST_DAYS_AHEAD = 180
 MOST_QUANTITY = 100
 NIGHT_UNITS = frozenset({"晚", "班", "天", "月"})
 
-FREE_CANCEL = timedelta(hours=2)
 MOST_OFFERS = 3
 AUTO_CONFIRM_AFTER = timedelta(hours=48)
 BATH_AFTER_MEAL_S = 3600
@@ -107,9 +106,9 @@ def offer_deadline(*, now: datetime, visit_on: date, window: Window, time_class:
     return min(deadline, max(instant_of(visit_on, window.end_s), now)).astimezone(UTC)
 
 
-def is_late_cancel(*, now: datetime, starts_at: datetime) -> bool:
-    """Say whether a cancellation costs a fee: less than two hours are left before the start."""
-    return starts_at - now < FREE_CANCEL
+def is_late_cancel(*, now: datetime, starts_at: datetime, hours: int) -> bool:
+    """Say whether a cancellation costs a fee: less than ``hours`` are left before the start."""
+    return starts_at - now < timedelta(hours=hours)
 
 
 @dataclass(frozen=True, slots=True)

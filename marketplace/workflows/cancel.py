@@ -20,6 +20,7 @@ from marketplace.orders import rules
 from marketplace.orders import service as orders
 from marketplace.orders.rules import Window
 from marketplace.orders.states import OPEN, State
+from marketplace.vouchers import programmes
 from marketplace.vouchers import service as vouchers
 from marketplace.workflows import materialise, policy, subjects
 from marketplace.workflows.materialise import Due, Plan
@@ -35,6 +36,26 @@ class TooSoon(Conflict):
 
 class DateTaken(Conflict):
     """The order has a visit in that window already. Facts: ``visit_on``."""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelTerms:
+    """What calling off now would cost: nothing, or a part of the own money within so many hours."""
+
+    is_free: bool
+    hours: int
+    percent_of_own: int
+
+
+def cancel_terms(starts_at: datetime, at: datetime) -> CancelTerms:
+    """Return the terms of calling off at ``at`` a visit that begins at ``starts_at``."""
+    settings = programmes.settings_on(local(starts_at).date())
+    hours = settings.late_cancel_hours
+    return CancelTerms(
+        is_free=not rules.is_late_cancel(now=at, starts_at=starts_at, hours=hours),
+        hours=hours,
+        percent_of_own=settings.late_cancel_percent_of_own,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +150,7 @@ def call_off(
     orders.forget_left_out(session, [row.id])
     # A vendor that had taken the visit on is paid for its late loss; nobody else has lost anything.
     taken_on = row.state in (State.ACCEPTED.value, State.ASSIGNED.value)
-    if not is_free and taken_on and rules.is_late_cancel(now=at, starts_at=begins):
+    if not is_free and taken_on and not cancel_terms(begins, at).is_free:
         released = vouchers.capture_fee(
             session, work_order_id=row.id, vendor_id=row.vendor_id, at=at, kind="late_cancel"
         )

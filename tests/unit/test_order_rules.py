@@ -65,11 +65,12 @@ def test_no_deadline_lies_after_the_window():
     assert late == timedelta(minutes=6)
 
 
-def test_cancelling_is_free_until_two_hours_before():
+@pytest.mark.parametrize("hours", [2, 4])
+def test_cancelling_is_free_until_the_hours_before(hours):
     start = instant_of(DAY, 9 * 3600)
-    two_hours_before = start - timedelta(hours=2)
-    assert not rules.is_late_cancel(now=two_hours_before, starts_at=start)
-    assert rules.is_late_cancel(now=two_hours_before + timedelta(seconds=1), starts_at=start)
+    last = start - timedelta(hours=hours)
+    assert not rules.is_late_cancel(now=last, starts_at=start, hours=hours)
+    assert rules.is_late_cancel(now=last + timedelta(seconds=1), starts_at=start, hours=hours)
 
 
 def bath(**changed):

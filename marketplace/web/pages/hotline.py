@@ -38,7 +38,7 @@ from marketplace.web.words import (
     POWERS,
     error_sentence,
 )
-from marketplace.workflows.cancel import Cancelled, CancelRequest, cancel
+from marketplace.workflows.cancel import Cancelled, CancelRequest, cancel, cancel_terms
 from marketplace.workflows.complain import (
     Complained,
     ComplaintRequest,
@@ -59,7 +59,6 @@ bp = APIBlueprint("hotline", __name__, enable_openapi=False)
 
 MAY_COMPLAIN = (State.DONE, State.CONFIRMED, State.IN_SERVICE)
 DAYS_BACK = 14
-FREE_CANCEL = timedelta(hours=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +185,7 @@ def _card(elder_id: str, call: str) -> dict[str, object]:
         "missed": missed,
         "repairs": repairs(session(), ports, current_actor(), missed.id) if missed else [],
         "may_move": coming is not None and coming.state != State.IN_SERVICE,
-        "is_free": coming is None or _starts(coming) - now() >= FREE_CANCEL,
+        "cancelling": None if coming is None else cancel_terms(_starts(coming), now()),
         "complain": [v for v in lines if v.state in MAY_COMPLAIN][-3:][::-1],
     }
 

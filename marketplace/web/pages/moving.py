@@ -20,13 +20,12 @@ from marketplace.web.auth import allow, current_actor
 from marketplace.web.formats import now, today_here, when_s
 from marketplace.web.pages.frame import session
 from marketplace.web.words import error_sentence
-from marketplace.workflows.cancel import RescheduleRequest, reschedule
+from marketplace.workflows.cancel import RescheduleRequest, cancel_terms, reschedule
 from marketplace.workflows.slots import Slot, propose_instead
 from marketplace.workflows.take import MoveRequest, move_to_slot
 
 bp = APIBlueprint("moving", __name__, enable_openapi=False)
 
-FREE_MOVE = timedelta(hours=2)
 DAYS_SHOWN = 3
 
 
@@ -115,7 +114,7 @@ def _page(work_order_id: str, problem: DomainError | None = None) -> str:
         back_url=url_for("work.page", work_order_id=work_order_id),
         other=other_times(work_order_id),
         window=window,
-        is_free=instant_of(window.on, window.start_s) - now() >= FREE_MOVE,
+        cancelling=cancel_terms(instant_of(window.on, window.start_s), now()),
         problem=error_sentence(problem) if problem else None,
         key=new_id(),
     )

@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from marketplace.kernel.actor import Actor, Role
-from marketplace.kernel.clock import second_of
+from marketplace.kernel.clock import instant_of, second_of
 from marketplace.kernel.errors import BadInput, DomainError, NotAllowed
 from marketplace.kernel.ids import new_id
 from marketplace.queries import board as boards
@@ -24,6 +24,7 @@ from marketplace.web.auth import allow, current_actor, public
 from marketplace.web.formats import now, today_here
 from marketplace.web.pages.frame import session, signed_in_role
 from marketplace.web.words import CATEGORY_ICONS, error_sentence, pay_lines
+from marketplace.workflows.cancel import cancel_terms
 from marketplace.workflows.place import OrderRequest, Placed, place_order
 from marketplace.workflows.preview import preview_order
 from marketplace.workflows.see import see_elder
@@ -274,6 +275,7 @@ def _confirm_page(service, chosen, order, preview, problem: DomainError | None =
         lines=pay_lines(preview.shares, preview.left_after),
         going=_going(chosen),
         problem=error_sentence(problem) if problem else None,
+        cancelling=cancel_terms(instant_of(order.starts_on, order.window_start_s), now()),
         key=request.form.get("key") or new_id(),
     )
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from apiflask import APIBlueprint
 from flask import current_app, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
@@ -22,7 +20,13 @@ from marketplace.web.pages.frame import home_of, session
 from marketplace.web.pages.ordering import desk_of
 from marketplace.web.words import LEFT_OUT, OWN_MONEY, pay_lines
 from marketplace.workflows.advise import Substitute, advise_substitutes
-from marketplace.workflows.cancel import CancelRequest, NoShowRequest, cancel, report_no_show
+from marketplace.workflows.cancel import (
+    CancelRequest,
+    NoShowRequest,
+    cancel,
+    cancel_terms,
+    report_no_show,
+)
 from marketplace.workflows.confirm import ConfirmRequest, DisputeRequest, confirm, dispute
 from marketplace.workflows.policy import Action
 from marketplace.workflows.see import see_work_order
@@ -30,7 +34,6 @@ from marketplace.workflows.substitute import SubstituteRequest, substitute
 
 bp = APIBlueprint("work", __name__, enable_openapi=False)
 
-FREE_CANCEL = timedelta(hours=2)
 MAY_COMPLAIN = (State.IN_SERVICE, State.DONE, State.CONFIRMED, State.SETTLED, State.NO_SHOW)
 
 
@@ -62,7 +65,7 @@ def page(work_order_id: str) -> str:
         may_say_no_show=Action.REPORT_NO_SHOW in may
         and work.state == State.ASSIGNED
         and now() > starts,
-        is_free=starts - now() >= FREE_CANCEL,
+        cancelling=cancel_terms(starts, now()),
         may_move=Action.RESCHEDULE in may
         and State(work.state) in OPEN
         and actor.role in (Role.ELDER, Role.FAMILY),
