@@ -693,6 +693,37 @@ CALLER_FIELDS: dict[str, Any] = {
 }
 """Field of a new caller -> what would fit."""
 
+PAPER_READ: dict[str, Any] = {
+    "slip_no": _l("the slip's number"),
+    "caregiver_ids": _l("who came"),
+    "began_at": _l("the beginning"),
+    "ended_at": _l("the end"),
+    "signed_by": _l("who signed"),
+}
+"""What is read on a paper slip -> its name where two readings differ."""
+
+PAPER_PROBLEMS: dict[str, Any] = {
+    "slip_no": _l("Type the number that is printed on the slip: letters, digits, dot and dash."),
+    "caregiver_ids": _l("Choose each helper who came, nobody twice."),
+    "began_at": _l(
+        "Write the beginning as 9:30. A slip is entered within three days of the visit."
+    ),
+    "ended_at": _l("Write the end as 10:30, after the beginning and not ahead of now."),
+    "signed_by": _l("Choose who signed the slip."),
+    "too_early": _l(
+        "The beginning lies more than 30 minutes before the time agreed. Look at the slip again."
+    ),
+    "caregiver_cannot_serve": _l("This helper was not planned for the visit or has left."),
+}
+"""Field of a slip, or code of its refusal -> what would fit."""
+
+SIGNERS: dict[str, Any] = {
+    "elder": _l("the elder"),
+    "family": _l("a relative"),
+    "mark": _l("the elder's fingerprint or seal"),
+}
+"""Who signed a paper slip."""
+
 CHANNELS: dict[str, Any] = {
     "plan": _l("from the standing plan"),
     "hotline": _l("by the hotline"),

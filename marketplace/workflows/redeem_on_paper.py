@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -45,6 +46,8 @@ class PaperEntry:
 
 
 SIGNED_BY = ("elder", "family", "mark")
+SLIP_NO = r"^[A-Za-z0-9_.-]+$"
+MOST_SLIP_NO = 40
 
 
 def enter_paper(
@@ -57,6 +60,8 @@ def enter_paper(
     """
     if request.signed_by not in SIGNED_BY:
         raise BadInput(field="signed_by", value=request.signed_by, expected=list(SIGNED_BY))
+    if len(request.slip_no) > MOST_SLIP_NO or not re.fullmatch(SLIP_NO, request.slip_no):
+        raise BadInput(field="slip_no", value=request.slip_no[:MOST_SLIP_NO], expected=SLIP_NO)
     return run_step(
         session,
         ports,
@@ -105,8 +110,9 @@ def _typed(request: PaperEntry) -> dict[str, Any]:
     return {
         **asdict(request),
         "caregiver_ids": sorted(set(request.caregiver_ids)),
-        "began_at": request.began_at.isoformat(),
-        "ended_at": request.ended_at.isoformat(),
+        # The same instant reads the same from whichever offset it was sent with.
+        "began_at": request.began_at.astimezone(UTC).isoformat(),
+        "ended_at": request.ended_at.astimezone(UTC).isoformat(),
     }
 
 

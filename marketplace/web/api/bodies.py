@@ -40,7 +40,7 @@ from marketplace.web.api.types import (
 from marketplace.workflows.accept import DECLINE_REASONS
 from marketplace.workflows.interrupt import INTERRUPT_REASONS
 from marketplace.workflows.privacy import PURPOSES
-from marketplace.workflows.redeem_on_paper import SIGNED_BY
+from marketplace.workflows.redeem_on_paper import MOST_SLIP_NO, SIGNED_BY, SLIP_NO
 from marketplace.workflows.reverse import REASONS as REVERSE_REASONS
 from marketplace.workflows.statements import STEPS
 
@@ -366,7 +366,7 @@ class PhoneReport(Body):
 class Paper(Body):
     """A paper record as one person reads it."""
 
-    slip_no: Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9_.-]+$")]
+    slip_no: Annotated[str, Field(min_length=1, max_length=MOST_SLIP_NO, pattern=SLIP_NO)]
     caregiver_ids: Annotated[list[Id], Field(min_length=1, max_length=4)]
     began_at: Moment
     ended_at: Moment

@@ -46,6 +46,7 @@ _GRANTS = ("office.grants_page", _l("Grants"))
 _PROGRAMMES = ("office.programmes_page", _l("Programmes"))
 _SETTLEMENT = ("office.settlement_page", _l("Settlement"))
 _MESSAGES = ("messages.page", _l("Messages"))
+_PAPER = ("paper.page", _l("Paper slips"))
 _FAIRNESS = ("office.fairness_page", _l("Fairness"))
 
 NAV: dict[Role, list[tuple[str, Any]]] = {
@@ -61,7 +62,7 @@ NAV: dict[Role, list[tuple[str, Any]]] = {
         _MONEY,
         _MESSAGES,
     ],
-    Role.STREET: [_TODAY, _BOARD, _PLAN, _CASES, _SETTLEMENT, _FAIRNESS, _MESSAGES],
+    Role.STREET: [_TODAY, _BOARD, _PLAN, _CASES, _PAPER, _SETTLEMENT, _FAIRNESS, _MESSAGES],
     Role.AUDITOR: [_MONEY, _SETTLEMENT, _PROGRAMMES, _FAIRNESS, _TODAY, _BOARD, _PLAN],
     Role.VENDOR: [
         ("vendor.today_page", _l("Today")),
@@ -71,8 +72,8 @@ NAV: dict[Role, list[tuple[str, Any]]] = {
         ("vendor_money.fair_page", _l("Fair share")),
         _MESSAGES,
     ],
-    Role.HOTLINE: [("hotline.console", _l("Console")), _SERVICES, _PLAN, _MESSAGES],
-    Role.COMMUNITY: [_SERVICES],
+    Role.HOTLINE: [("hotline.console", _l("Console")), _SERVICES, _PLAN, _PAPER, _MESSAGES],
+    Role.COMMUNITY: [_SERVICES, _PAPER],
 }
 """Endpoint and word of each entry of a role's main navigation."""
 
