@@ -37,6 +37,7 @@ FOR_PEOPLE = frozenset(
         "stop_moved",
         "stop_taken_over",
         "vendor_changes",
+        "vendor_frauds",
         "vendor_reinstated",
         "vendor_suspended",
         "visit_cancelled",

@@ -389,6 +389,24 @@ def no_access_count(session: Session, elder_id: str, first: date, last: date) ->
     )
 
 
+def invalidated(session: Session, vendor_id: str, *, reason: str) -> list[str]:
+    """Return a vendor's work orders whose money was taken back for a reason."""
+    w, e = WorkOrder, Event
+    return list(
+        session.scalars(
+            select(w.id)
+            .join(e, e.work_order_id == w.id)
+            .where(
+                w.vendor_id == vendor_id,
+                w.state == State.INVALIDATED.value,
+                e.to_state == State.INVALIDATED.value,
+                e.reason == reason,
+            )
+            .order_by(w.id)
+        )
+    )
+
+
 def last_ended(session: Session, elder_id: str, before: date) -> Row[Any] | None:
     """Return the elder's latest work order up to a day that ended in a visit or a closed door."""
     c = WORK_ORDER.c

@@ -40,6 +40,8 @@ class MoneySettings:
     holdback_steps: tuple[tuple[int, int], ...]
     sample_field_percent: int
     sample_call_percent: int
+    frauds_to_suspend: int
+    fraud_fen_to_suspend: int
     notice_days: int
 
 

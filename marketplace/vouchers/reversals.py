@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from marketplace.kernel.clock import Period, local
@@ -38,6 +38,17 @@ from marketplace.vouchers.splits import (
     state_of,
     tell_outside,
 )
+
+
+def reversed_fen(session: Session, work_order_ids: Collection[str]) -> int:
+    """Return how much money of work orders was taken back, in fen."""
+    t = LedgerTransfer
+    total = session.scalar(
+        select(func.sum(t.amount)).where(
+            t.work_order_id.in_(work_order_ids), t.kind == "reversal", t.unit == "fen"
+        )
+    )
+    return int(total or 0)
 
 
 def reverse(

@@ -42,7 +42,7 @@ from marketplace.vouchers.receipts import (
     ShareView,
 )
 from marketplace.vouchers.releases import capture_fee, release, release_many
-from marketplace.vouchers.reversals import reverse
+from marketplace.vouchers.reversals import reverse, reversed_fen
 from marketplace.vouchers.split import Bought, ServiceVersionLike, Share, split
 from marketplace.vouchers.splits import (
     share_rows,
@@ -80,6 +80,7 @@ __all__ = [
     "release",
     "release_many",
     "reverse",
+    "reversed_fen",
     "shares_of",
     "split",
 ]

@@ -74,6 +74,10 @@ MESSAGES: dict[str, Any] = {
     "visit_flagged": _l(
         "Another authority's list speaks against the visit on %(day)s. Look at it and decide."
     ),
+    "vendor_frauds": _l(
+        "%(num)s frauds of vendor %(vendor)s are confirmed, %(sum)s was taken back. Suspend it and refer the"
+        " case."
+    ),
     "visit_not_verified": _l(
         "The visit on %(day)s could not be verified; its money is held. Decide it."
     ),
@@ -98,6 +102,7 @@ def _facts(values: Mapping[str, Any]) -> dict[str, str]:
         "reason": str(values.get("reason", "")),
         "bill": str(values.get("bill_id", "")),
         "elder": str(values.get("elder_id", "")),
+        "vendor": str(values.get("vendor_id", "")),
     }
     if "day" in values:
         facts["day"] = date_plain(date.fromisoformat(values["day"]))

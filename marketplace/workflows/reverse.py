@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from marketplace.kernel import audit, outbox
 from marketplace.kernel.actor import Actor
+from marketplace.kernel.clock import local
 from marketplace.kernel.errors import BadInput
 from marketplace.kernel.ports import Ports
 from marketplace.orders import service as orders
 from marketplace.orders.states import State
+from marketplace.vouchers import programmes
 from marketplace.vouchers import service as vouchers
 from marketplace.workflows import subjects
 from marketplace.workflows.policy import Action, require
@@ -87,6 +91,8 @@ def _reverse(session: Session, actor: Actor, request: ReverseRequest, at: dateti
             day=row.visit_on.isoformat(),
             fen=receipt.reversed_fen,
         )
+    if request.reason == "fraud":
+        _tell_of_frauds(session, row, at)
     audit.record(
         session,
         at=at,
@@ -100,3 +106,26 @@ def _reverse(session: Session, actor: Actor, request: ReverseRequest, at: dateti
         replacements=list(receipt.replacements),
     )
     return Reversed(row.id, moved.state, receipt.reversed_fen, list(receipt.replacements))
+
+
+def _tell_of_frauds(session: Session, row: Row[Any], at: datetime) -> None:
+    """Ask the vendor's bureau to suspend it, once its frauds are as many or as dear as the settings say.
+
+    A person does it, with one action: nobody is taken off the market by a count alone.
+    """
+    found = orders.invalidated(session, row.vendor_id, reason="fraud")
+    fen = vouchers.reversed_fen(session, found)
+    settings = programmes.settings_on(local(at).date())
+    if len(found) < settings.frauds_to_suspend and fen < settings.fraud_fen_to_suspend:
+        return
+    outbox.post(
+        session,
+        due_at=at,
+        channel="screen",
+        **outbox.office(district_code=row.district_code),
+        template="vendor_frauds",
+        about=f"{row.vendor_id}/{len(found)}",
+        vendor_id=row.vendor_id,
+        num=len(found),
+        fen=fen,
+    )

@@ -28,6 +28,7 @@ VALUES = {
     "reason": "scores",
     "bill_id": "B-1",
     "elder_id": "E1",
+    "vendor_id": "V1",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -9,11 +10,14 @@ from sqlalchemy import func, select
 
 from marketplace.kernel.db import transaction
 from marketplace.kernel.errors import WrongState
-from marketplace.vouchers import service
+from marketplace.kernel.outbox import OutboxMessage
+from marketplace.vouchers import programmes, service
 from marketplace.vouchers.models import Entitlement, LedgerTransfer
 from marketplace.workflows.ledger import verify_ledger
 from marketplace.workflows.reverse import Reversed, ReverseRequest, reverse
 from tests.builders import (
+    DISTRICT,
+    NOVEMBER,
     a_caregiver,
     a_service,
     a_vendor,
@@ -100,3 +104,25 @@ def test_a_second_reversal_answers_the_same_or_is_refused(session, ports, decemb
     else:
         with pytest.raises(WrongState):
             taken_back(session, ports, key)
+
+
+@pytest.mark.parametrize(
+    ("limits", "asked"),
+    [((2, 10**9), [2]), ((9, 28_000), [1, 2]), ((9, 56_000), [2]), ((9, 10**9), [])],
+)
+def test_frauds_as_many_or_as_dear_as_the_settings_say_ask_for_a_suspension(
+    session, ports, december, monkeypatch, limits, asked
+):
+    now = programmes.settings_on(NOVEMBER.last)
+    most, fen = limits
+    settings = replace(now, frauds_to_suspend=most, fraud_fen_to_suspend=fen)
+    monkeypatch.setattr(programmes, "settings_on", lambda on: settings)
+    for n in (1, 2):
+        request = ReverseRequest(f"W{n}", "fraud", "没有上门")
+        reverse(session, ports, BUREAU, key=f"f{n}", request=request)
+    told = session.scalars(
+        select(OutboxMessage).where(OutboxMessage.template == "vendor_frauds")
+    ).all()
+    assert sorted(m.values["num"] for m in told) == asked
+    assert {m.values["fen"] for m in told} <= {28_000, 56_000}
+    assert {(m.recipient_kind, m.recipient_id) for m in told} <= {("district", DISTRICT)}
