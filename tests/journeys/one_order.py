@@ -190,7 +190,7 @@ def journey(api: Api, clock: FrozenClock) -> str:
     [offer] = api.get("vendor", "/offers")["items"]
     api.post("vendor", f"/offers/{offer['id']}/accept")
     show(api, work_order_id, "vendor accepts")
-    planned = api.post("second", f"/days/{TUESDAY}/plan", {"seconds": 2, "workers": 1})
+    planned = api.post("city", f"/days/{TUESDAY}/plan", {"seconds": 2, "workers": 1})
     print(f"plan: {planned['assigned']} assigned, {planned['violations']} violations")
     detail = api.get("vendor", f"/work-orders/{work_order_id}")["work_order"]
     caregiver = detail["going"][0]["caregiver_id"]
