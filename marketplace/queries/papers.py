@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, or_, select
+from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from marketplace.catalogue.models import ServiceVersion
@@ -44,7 +44,6 @@ class PaperVisit:
     slip: str | None
     first_by: str | None
     first_at: datetime | None
-    second_at: datetime | None
     fields: tuple[str, ...]
 
 
@@ -73,10 +72,15 @@ def waiting(session: Session, scope: Scope, *, limit: int) -> list[PaperVisit]:
     return _lines(session, asked.order_by(PaperSlip.first_at, WorkOrder.id).limit(limit))
 
 
-def read_twice(session: Session, scope: Scope, *, since: datetime, limit: int) -> list[PaperVisit]:
-    """Return the slips that two people read, the latest first: one statement."""
-    asked = _visits(scope).where(PaperSlip.second_at >= since)
-    return _lines(session, asked.order_by(PaperSlip.second_at.desc(), WorkOrder.id).limit(limit))
+def ended(session: Session, scope: Scope, *, since: datetime, limit: int) -> list[PaperVisit]:
+    """Return the slips that wait no longer, the latest first: one statement.
+
+    Two people read them, or one did and the visit went to a person before a second could.
+    """
+    late = and_(PaperSlip.state == "first", WorkOrder.state != State.IN_SERVICE.value)
+    asked = _visits(scope).where(PaperSlip.first_at >= since, or_(PaperSlip.state != "first", late))
+    last = func.coalesce(PaperSlip.second_at, PaperSlip.first_at)
+    return _lines(session, asked.order_by(last.desc(), WorkOrder.id).limit(limit))
 
 
 def who_may_have_come(session: Session, visit: PaperVisit) -> list[tuple[str, str]]:
@@ -130,7 +134,6 @@ def _lines(session: Session, asked: Select[Any]) -> list[PaperVisit]:
             slip=slip.state if slip else None,
             first_by=slip.first_by if slip else None,
             first_at=slip.first_at if slip else None,
-            second_at=slip.second_at if slip else None,
             fields=tuple(slip.fields) if slip else (),
         )
         for w, elder, zh, en, vendor, slip in session.execute(asked)

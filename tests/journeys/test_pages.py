@@ -39,6 +39,7 @@ PAGES = {
     "hotline-card": ("hotline", "/hotline?phone=13800000000"),
     "hotline-order": ("hotline", "/services/ZJ001?for=E000000"),
     "hotline-paper": ("hotline", "/paper?q=E000000"),
+    "hotline-paper-slip": ("hotline", "/paper/W000000"),
     "community-order": ("community", "/services/ZC006"),
     "vendor-today": ("vendor", "/vendor"),
     "vendor-visit": ("vendor", "/visits/W000000"),

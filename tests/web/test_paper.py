@@ -112,14 +112,14 @@ def test_two_accounts_that_read_the_same_redeem_the_visit(app, browser, accounts
 def test_the_second_reader_sees_nothing_of_the_first_reading(browser, accounts, read):
     read("community", began="9:07", ended="10:09")
     browser.client.delete_cookie("session")
-    browser.sign_in("hotline")
-    for path in ("/paper", f"/paper/{accounts['visit']}"):
+    browser.sign_in("street")
+    for path in ("/paper", f"/paper/{accounts['visit']}", f"/visits/{accounts['visit']}"):
         page = browser.get(path).text
         for typed in ("P-77", "9:07", "10:09"):
             assert typed not in page, (path, typed)
         assert " selected" not in page
         assert " checked" not in page
-    assert "这是第二遍" in page
+    assert "这是第二遍" in browser.get(f"/paper/{accounts['visit']}").text
     assert f'href="/paper/{accounts["visit"]}"' in browser.get("/paper").text
 
 
@@ -138,6 +138,20 @@ def test_two_readings_that_differ_keep_the_money_and_say_where_it_stands(
     page = browser.get("/paper").text
     assert "两遍不一致" in page
     assert "钱先冻结。由街道或民政" not in page, "it is decided"
+
+
+def test_a_slip_that_nobody_read_again_is_seen_to_be_held(app, browser, accounts, read, clock):
+    read("community")
+    clock.advance(days=2)
+    with app.app_context():
+        upkeep(db.session, app.extensions["ports"])
+    browser.client.delete_cookie("session")
+    browser.sign_in("hotline")
+    page = browser.get("/paper").text
+    assert "没有等待复读的单子" in page
+    assert "只有一个人读过" in page
+    assert "钱先冻结。由街道或民政对照纸单决定。" in page
+    assert "这次上门不用再录单子" in browser.get(f"/paper/{accounts['visit']}").text
 
 
 def test_the_same_person_twice_is_refused_with_the_sentence(app, browser, accounts, read):

@@ -97,7 +97,7 @@ def page() -> str:
         on=on,
         found=found,
         waiting=papers.waiting(session(), reach, limit=_PAGE),
-        done=papers.read_twice(session(), reach, since=now() - _LATELY, limit=_PAGE),
+        done=papers.ended(session(), reach, since=now() - _LATELY, limit=_PAGE),
         may_enter=WAITS,
         me_id=actor.user_id,
         read_words=PAPER_READ,
