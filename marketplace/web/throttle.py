@@ -41,14 +41,15 @@ def register(app: APIFlask) -> None:
         view = app.view_functions[endpoint]
         limit = _limiter(app).limit(_GUESSING, key_func=_who, deduct_when=_was_refused)
         app.view_functions[endpoint] = limit(view)
-    # A phone sends many things at once and is answered one by one: each wrong code counts.
-    endpoint = "caregiver.send"
-    app.view_functions[endpoint] = _limiter(app).limit(
-        _GUESSING,
-        key_func=_who,
-        deduct_when=lambda response: wrong_codes() > 0,
-        cost=lambda: max(wrong_codes(), 1),
-    )(app.view_functions[endpoint])
+    # A phone sends many things at once and is answered one by one: each wrong code counts. The page
+    # of a site answers a wrong card by sending on to its next reading.
+    for endpoint in ("caregiver.send", "site.read"):
+        app.view_functions[endpoint] = _limiter(app).limit(
+            _GUESSING,
+            key_func=_who,
+            deduct_when=lambda response: wrong_codes() > 0,
+            cost=lambda: max(wrong_codes(), 1),
+        )(app.view_functions[endpoint])
     # Eight letters of 31 are nearly a million million codes; ten wrong ones in five minutes are enough.
     for endpoint in ("family.link", "family.join"):
         app.view_functions[endpoint] = _limiter(app).limit(

@@ -39,6 +39,11 @@ from vendors.models import Site
 READ_TWICE = timedelta(minutes=2)
 """A second reading sooner than this is the same hand slipping, not the end of a service."""
 
+SERVED = frozenset(
+    {State.DONE.value, State.CONFIRMED.value, State.DISPUTED.value, State.SETTLED.value}
+)
+"""States in which the service was given."""
+
 
 @dataclass(frozen=True, slots=True)
 class SiteReading:
@@ -57,6 +62,7 @@ def read_at_site(
 
     A meal is handed over at one reading; a longer service begins at the first and ends at the second.
     A card that is revoked, expired or used up starts nothing: the hold stays and the hotline is told.
+    Where all of today was served already the answer says ``already_taken`` and nothing is paid again.
     """
     content = SiteReading(
         request.site_id,
@@ -98,6 +104,8 @@ def _at_site(
             found = cards.use(
                 session, ports.vault, request.code, at=at, work_order_id=row.id, found=found
             )
+    if row is None and not found.why and (served := _served(session, found.elder_id, site, at)):
+        return _taken(session, actor, site, found, served, at)
     why = found.why or ("nothing_booked" if row is None else "")
     if why or row is None:
         return _refused(session, actor, site, found, row, why, at)
@@ -129,15 +137,34 @@ def _at_site(
 
 def _booked(session: Session, elder_id: str, site: Site, at: datetime) -> Row[Any] | None:
     """Return what the elder has booked at a site now: what is begun first, then the earliest."""
-    today = local(at).date()
-    waiting = [
-        w
-        for w in orders.elder_day(session, elder_id, today)
-        if w.site_id == site.id and w.vendor_id == site.vendor_id and w.state in WAITS
-    ]
+    waiting = [w for w in _today(session, elder_id, site, at) if w.state in WAITS]
     return min(
         waiting, key=lambda w: (w.state != State.IN_SERVICE.value, w.window_start_s), default=None
     )
+
+
+def _served(session: Session, elder_id: str, site: Site, at: datetime) -> Row[Any] | None:
+    """Return the last that an elder was given at a site today."""
+    over = [w for w in _today(session, elder_id, site, at) if w.state in SERVED]
+    return max(over, key=lambda w: w.window_start_s, default=None)
+
+
+def _today(session: Session, elder_id: str, site: Site, at: datetime) -> list[Row[Any]]:
+    return [
+        w
+        for w in orders.elder_day(session, elder_id, local(at).date())
+        if w.site_id == site.id and w.vendor_id == site.vendor_id
+    ]
+
+
+def _taken(
+    session: Session, actor: Actor, site: Site, found: cards.Read, served: Row[Any], at: datetime
+) -> Redeemed:
+    """Say that it was given already; the hotline hears of it where it is no slip of the hand."""
+    ended = [v.check_out_at for v in visits.of_work_order(session, served.id) if v.check_out_at]
+    slip = bool(ended) and at - max(ended) < READ_TWICE
+    _refused(session, actor, site, found, served, "already_taken", at, is_told=not slip)
+    return Redeemed(served.id, served.elder_id, "refused", why="already_taken")
 
 
 def _refused(
@@ -148,20 +175,23 @@ def _refused(
     row: Row[Any] | None,
     why: str,
     at: datetime,
+    *,
+    is_told: bool = True,
 ) -> Redeemed:
-    outbox.post(
-        session,
-        due_at=at,
-        channel="screen",
-        recipient_kind="role",
-        recipient_id="hotline",
-        template="card_refused",
-        about=new_id(),
-        card_id=found.card_id,
-        site_id=site.id,
-        work_order_id=None if row is None else row.id,
-        why=why,
-    )
+    if is_told:
+        outbox.post(
+            session,
+            due_at=at,
+            channel="screen",
+            recipient_kind="role",
+            recipient_id="hotline",
+            template="card_refused",
+            about=new_id(),
+            card_id=found.card_id,
+            site_id=site.id,
+            work_order_id=None if row is None else row.id,
+            why=why,
+        )
     audit.record(
         session,
         at=at,

@@ -217,8 +217,27 @@ def test_a_meal_at_a_site_is_handed_over_at_one_reading(city, ports, clock):
     assert (visit.caregiver_id, visit.verdict) == ("C2", "verified")
     assert (visit.lat, visit.lng) == (32.512, 120.142)
     assert {e.method for e in visits.evidence_of(city, visit.id)} == {"card"}
+    posted = len(entries_of(city, work_order_id))
+    told = select(OutboxMessage).where(OutboxMessage.template == "card_refused")
     again = at_site(city, ports)
-    assert (again.state, again.why) == ("refused", "nothing_booked")
+    assert (again.work_order_id, again.state, again.why, again.captured_fen) == (
+        work_order_id,
+        "refused",
+        "already_taken",
+        0,
+    )
+    assert len(entries_of(city, work_order_id)) == posted
+    assert city.scalars(told).all() == [], "a slip of the hand rings nobody"
+    clock.advance(minutes=5)
+    assert at_site(city, ports).why == "already_taken"
+    assert city.scalars(told).one().values["why"] == "already_taken"
+
+
+def test_a_card_of_somebody_who_booked_nothing_at_the_site_starts_nothing(city, ports, clock):
+    a_card(city, ports)
+    clock.at = world.local(TUESDAY, 11.5)
+    answer = at_site(city, ports)
+    assert (answer.work_order_id, answer.state, answer.why) == (None, "refused", "nothing_booked")
 
 
 def test_a_longer_service_at_a_site_begins_and_ends_by_the_card(city, ports, clock):

@@ -16,7 +16,7 @@ from marketplace.kernel.actor import Role
 from marketplace.kernel.clock import Period, instant_of
 from marketplace.kernel.errors import BadInput, DomainError
 from marketplace.kernel.ids import new_id
-from marketplace.queries import caregiver_day, caregiver_hours
+from marketplace.queries import caregiver_day, caregiver_hours, site_desk
 from marketplace.visits.rules import CodeWrong
 from marketplace.web.api.types import Code, Id, Moment, Note
 from marketplace.web.asked import day_of, second_of
@@ -81,6 +81,7 @@ def next_page() -> str:
         finished=len(stops) - len(following),
         tasks=TASKS,
         reasons=WITHDRAW_WORDS,
+        has_site=bool(site_desk.sites_of(session(), current_actor().vendor_id or "-")),
         key=new_id(),
         icons=CATEGORY_ICONS,
         fresh=new_id,

@@ -12,7 +12,7 @@ from marketplace.kernel.actor import Role
 from marketplace.kernel.errors import BadInput, Conflict
 from marketplace.kernel.ids import new_id
 from marketplace.queries import board as boards
-from marketplace.queries import vendor_desk
+from marketplace.queries import site_desk, vendor_desk
 from marketplace.web.auth import allow, current_actor
 from marketplace.web.formats import now, today_here
 from marketplace.web.map_shapes import district_names
@@ -46,6 +46,7 @@ def today_page() -> str:
         decline_reasons=DECLINE_REASONS,
         skill_word=skill_word,
         people=boards.people_of(session(), day=today_here(), vendor_id=vendor_id),
+        has_site=bool(site_desk.sites_of(session(), vendor_id)),
         key=new_id(),
     )
 
