@@ -49,6 +49,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("databases", lanes, indirect=True)
 
 
+LONG_FIRST = ("journeys", "api", "workflows", "dispatch")
+"""Folders whose files take minutes: begun first, so that no worker is left alone with one at the end."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    folders = [item.path.relative_to(here).parts[0] for item in items]
+    rank = {f: LONG_FIRST.index(f) if f in LONG_FIRST else len(LONG_FIRST) for f in set(folders)}
+    order = sorted(range(len(items)), key=lambda n: rank[folders[n]])
+    items[:] = [items[n] for n in order]
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """A URL of a PostgreSQL server on which databases may be created."""

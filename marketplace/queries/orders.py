@@ -21,6 +21,7 @@ from marketplace.kernel.errors import BadInput, NotFound
 from marketplace.orders import service as orders
 from marketplace.orders.models import LeftOut, Order, WorkOrder
 from marketplace.orders.states import State
+from marketplace.queries.papers import is_unread
 from marketplace.queries.reach import work_orders_in
 from marketplace.visits import service as visits
 from marketplace.vouchers import service as vouchers
@@ -260,7 +261,7 @@ def work_order_detail(
             for e in orders.history(session, work_order_id)
         ],
         shares=_shares(session, work_order_id) if "money" in shown else None,
-        visits=_visits(session, work_order_id) if "evidence" in shown else None,
+        visits=_visits(session, work_order_id, row.state) if "evidence" in shown else None,
         left_out=None
         if left is None
         else {
@@ -278,7 +279,9 @@ def _shares(session: Session, work_order_id: str) -> list[dict[str, Any]]:
         return []
 
 
-def _visits(session: Session, work_order_id: str) -> list[VisitView]:
+def _visits(session: Session, work_order_id: str, state: str) -> list[VisitView]:
+    made = visits.of_work_order(session, work_order_id)
+    proofs = {v.id: visits.evidence_of(session, v.id) for v in made}
     return [
         VisitView(
             id=v.id,
@@ -298,10 +301,11 @@ def _visits(session: Session, work_order_id: str) -> list[VisitView]:
                     "note": e.note,
                     **e.facts,
                 }
-                for e in visits.evidence_of(session, v.id)
+                for e in proofs[v.id]
             ],
         )
-        for v in visits.of_work_order(session, work_order_id)
+        for v in made
+        if not any(is_unread(state, e.method) for e in proofs[v.id])
     ]
 
 

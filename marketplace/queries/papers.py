@@ -18,7 +18,14 @@ from marketplace.orders.models import Assignment, WorkOrder
 from marketplace.orders.states import State
 from marketplace.queries.reach import work_orders_in
 from marketplace.visits.models import PaperSlip
+from marketplace.visits.rules import Method
 from vendors.models import Caregiver, Vendor
+
+
+def is_unread(state: str, method: str) -> bool:
+    """Say whether evidence is what the first of two readers typed: the second has not read the paper yet,
+    and shall not read it here."""
+    return state == State.IN_SERVICE.value and method == Method.PAPER.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

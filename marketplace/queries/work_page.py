@@ -13,9 +13,8 @@ from marketplace.catalogue.models import ServiceVersion
 from marketplace.elders.models import Elder
 from marketplace.kernel.errors import NotFound
 from marketplace.orders.models import Assignment, LeftOut, Order, WorkOrder, WorkOrderEvent
-from marketplace.orders.states import State
+from marketplace.queries.papers import is_unread
 from marketplace.visits.models import Evidence, Visit
-from marketplace.visits.rules import Method
 from marketplace.vouchers.models import PriceShare, PriceSplit
 from vendors.models import Caregiver, Vendor
 
@@ -161,8 +160,7 @@ def work_page(session: Session, work_order_id: str) -> WorkPage:
         proofs=[
             ProofLine(e.at_device, e.kind, e.method, e.offline, e.facts, e.id)
             for e, _ in proofs
-            # What the first of two readers typed stays unseen until the second has read the paper.
-            if not (work.state == State.IN_SERVICE.value and e.method == Method.PAPER.value)
+            if not is_unread(work.state, e.method)
         ],
         verdict=proofs[-1][1] if proofs else None,
     )

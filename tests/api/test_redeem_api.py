@@ -25,7 +25,12 @@ def test_two_people_type_a_paper_and_the_first_cannot_be_the_second(people, cloc
     path = f"/work-orders/{work_order_id}/paper"
     assert ok(people["community"].post(path, body))["why"] == "second_person"
     assert people["community"].post(path, body).status_code == 403
+    seen = people["street"].get(f"/work-orders/{work_order_id}")
+    assert ok(seen)["visits"] == []
+    assert "P-1" not in seen.get_data(as_text=True)
     assert ok(people["hotline"].post(path, body))["state"] == "done"
+    [visit] = ok(people["street"].get(f"/work-orders/{work_order_id}"))["visits"]
+    assert {e["method"] for e in visit["evidence"]} == {"paper"}
 
 
 def test_an_unknown_number_keeps_the_hold(people, clock):
