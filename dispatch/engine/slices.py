@@ -62,9 +62,10 @@ def run_slices(
             run.spread(own)
         finally:
             own.shutdown(wait=False, cancel_futures=True)
-            # A slice that nobody waits for would go on and keep this program from ending.
+            # A slice that nobody waits for would go on and keep this program from ending. A fork has
+            # this program's handlers: asked to end it would only note the wish, so it is not asked.
             for child in set(multiprocessing.active_children()) - others:
-                child.terminate()
+                child.kill()
 
 
 class _Run:
