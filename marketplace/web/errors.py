@@ -16,7 +16,7 @@ from werkzeug.exceptions import HTTPException
 from marketplace.kernel.db import is_away
 from marketplace.kernel.errors import BadInput, DomainError
 from marketplace.kernel.log import get_logger
-from marketplace.web.words import error_sentence
+from marketplace.web.words.refusals import error_sentence
 
 STATUS_OF_KIND = {
     "bad_input": 422,

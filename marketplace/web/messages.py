@@ -13,7 +13,7 @@ from flask_babel import lazy_gettext as _l
 
 from marketplace.web.formats import clock, date_plain, yuan
 from marketplace.web.i18n import CHINESE
-from marketplace.web.words import programme_word
+from marketplace.web.words.money import programme_word
 
 MESSAGES: dict[str, Any] = {
     # To elders and their families.

@@ -15,7 +15,7 @@ from babel.messages.pofile import read_po
 import marketplace
 import vendors
 from marketplace.kernel.errors import DomainError
-from marketplace.web.words import ERRORS
+from marketplace.web.words.refusals import ERRORS
 
 WEB = Path(__file__).resolve().parents[2] / "marketplace" / "web"
 SPEAKERS = (WEB, WEB.parent / "commands")

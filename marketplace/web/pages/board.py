@@ -26,7 +26,8 @@ from marketplace.web.formats import now, today_here
 from marketplace.web.map_shapes import district_names
 from marketplace.web.pages.bureau import asked_day, asked_district
 from marketplace.web.pages.frame import say_refusal, session
-from marketplace.web.words import BINDINGS, LEFT_OUT, error_sentence
+from marketplace.web.words.planning import BINDINGS, LEFT_OUT
+from marketplace.web.words.refusals import error_sentence
 from marketplace.workflows import board as steps
 from marketplace.workflows.board import Preview, Why
 from marketplace.workflows.keep import KeepRequest, LockRequest, keep_changes, lock_visit

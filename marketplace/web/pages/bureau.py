@@ -20,7 +20,7 @@ from marketplace.web.auth import allow, current_actor
 from marketplace.web.formats import now, today_here
 from marketplace.web.map_shapes import WIDTH, district_map, district_names
 from marketplace.web.pages.frame import session
-from marketplace.web.words import LEFT_OUT
+from marketplace.web.words.planning import LEFT_OUT
 from marketplace.workflows.policy import Action, scope
 
 bp = APIBlueprint("bureau", __name__, enable_openapi=False)

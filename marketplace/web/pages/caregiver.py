@@ -26,7 +26,7 @@ from marketplace.web.errors import problem_of
 from marketplace.web.formats import now, today_here
 from marketplace.web.pages.frame import say_refusal, session
 from marketplace.web.throttle import MOST_WRONG_CODES, count_wrong_code, wrong_codes
-from marketplace.web.words import CATEGORY_ICONS, TASKS, WITHDRAW_WORDS, rule_word
+from marketplace.web.words.visits import CATEGORY_ICONS, TASKS, WITHDRAW_WORDS, rule_word
 from marketplace.workflows.mistake import ASK_WITHIN, MistakeRequest, report_mistake
 from marketplace.workflows.no_access import NoAccessRequest, report_no_access
 from marketplace.workflows.photo import PhotoRequest, add_photo, open_photo

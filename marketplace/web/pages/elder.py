@@ -22,7 +22,8 @@ from marketplace.queries.hotline import Helper, helpers
 from marketplace.web.auth import allow, current_actor
 from marketplace.web.formats import is_chinese, now, today_here
 from marketplace.web.pages.frame import session
-from marketplace.web.words import CATEGORY_ICONS, PayLine, pay_lines
+from marketplace.web.words.money import PayLine, pay_lines
+from marketplace.web.words.visits import CATEGORY_ICONS
 from marketplace.workflows.place import OrderRequest
 from marketplace.workflows.policy import Action
 from marketplace.workflows.preview import preview_first

@@ -20,8 +20,9 @@ from marketplace.web.auth import allow, current_actor
 from marketplace.web.formats import today_here
 from marketplace.web.pages.frame import home_of, say_refusal, session
 from marketplace.web.pages.ordering import desk_of
-from marketplace.web.programme_words import source_words
-from marketplace.web.words import FACTS, FILE_PARTS, PURPOSES, ROLES, fact_value
+from marketplace.web.words.people import FILE_PARTS, PURPOSES, ROLES
+from marketplace.web.words.programmes import source_words
+from marketplace.web.words.rights import FACTS, fact_value
 from marketplace.workflows.look_back import may_see_as_of
 from marketplace.workflows.policy import Action
 from marketplace.workflows.privacy import (

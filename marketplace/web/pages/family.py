@@ -21,7 +21,11 @@ from marketplace.web.asked import period_of
 from marketplace.web.auth import allow, current_actor, public
 from marketplace.web.formats import today_here, when
 from marketplace.web.pages.frame import session
-from marketplace.web.words import CATEGORY_ICONS, COMPLAINTS, POWERS, error_sentence, pay_lines
+from marketplace.web.words.calls import COMPLAINTS
+from marketplace.web.words.money import pay_lines
+from marketplace.web.words.people import POWERS
+from marketplace.web.words.refusals import error_sentence
+from marketplace.web.words.visits import CATEGORY_ICONS
 from marketplace.workflows.complain import ComplaintRequest, complain
 from marketplace.workflows.link import (
     JoinRequest,

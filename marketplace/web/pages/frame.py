@@ -18,22 +18,11 @@ from marketplace.kernel.actor import Role
 from marketplace.kernel.clock import second_of
 from marketplace.kernel.errors import DomainError
 from marketplace.web.formats import cny, is_chinese, now, today_here, yuan
-from marketplace.web.words import (
-    CHANNELS,
-    CHECKS,
-    ENTRY_KINDS,
-    MONEY_STATES,
-    ROLES,
-    STATES,
-    error_sentence,
-    help_words,
-    programme_word,
-    proof_word,
-    relaxed_words,
-    remaining_words,
-    rule_word,
-    unit_word,
-)
+from marketplace.web.words.money import CHECKS, ENTRY_KINDS, MONEY_STATES, programme_word
+from marketplace.web.words.people import ROLES
+from marketplace.web.words.planning import help_words, relaxed_words, remaining_words
+from marketplace.web.words.refusals import error_sentence
+from marketplace.web.words.visits import CHANNELS, STATES, proof_word, rule_word, unit_word
 
 _PLAN = ("bureau.plan_page", _l("Plan"))
 _SERVICES = ("ordering.storefront", _l("Services"))

@@ -30,14 +30,10 @@ from marketplace.web.map_shapes import district_names
 from marketplace.web.pages.elder import dial, priced, request_of
 from marketplace.web.pages.frame import say_refusal, session
 from marketplace.web.pages.moving import move_visit, other_times
-from marketplace.web.words import (
-    CALL_REASONS,
-    CALLER_FIELDS,
-    CATEGORY_ICONS,
-    COMPLAINTS,
-    POWERS,
-    error_sentence,
-)
+from marketplace.web.words.calls import CALL_REASONS, CALLER_FIELDS, COMPLAINTS
+from marketplace.web.words.people import POWERS
+from marketplace.web.words.refusals import error_sentence
+from marketplace.web.words.visits import CATEGORY_ICONS
 from marketplace.workflows.cancel import Cancelled, CancelRequest, cancel, cancel_terms
 from marketplace.workflows.complain import (
     Complained,

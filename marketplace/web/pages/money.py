@@ -12,7 +12,7 @@ from marketplace.queries.work_page import work_page
 from marketplace.web.auth import allow, current_actor
 from marketplace.web.map_shapes import district_names
 from marketplace.web.pages.frame import session
-from marketplace.web.words import OWN_MONEY, account_word, pay_lines
+from marketplace.web.words.money import OWN_MONEY, account_word, pay_lines
 from marketplace.workflows.policy import Action, scope
 from marketplace.workflows.see import see_money
 

@@ -19,7 +19,7 @@ from marketplace.web.asked import day_of, second_of
 from marketplace.web.auth import allow, current_actor
 from marketplace.web.formats import now, today_here, when_s
 from marketplace.web.pages.frame import session
-from marketplace.web.words import error_sentence
+from marketplace.web.words.refusals import error_sentence
 from marketplace.workflows.cancel import RescheduleRequest, cancel_terms, reschedule
 from marketplace.workflows.slots import Slot, propose_instead
 from marketplace.workflows.take import MoveRequest, move_to_slot

@@ -32,24 +32,17 @@ from marketplace.web.formats import now, today_here
 from marketplace.web.map_shapes import district_names
 from marketplace.web.pages.frame import say_refusal, session
 from marketplace.web.pages.statements import next_step
-from marketplace.web.programme_words import (
+from marketplace.web.words.calls import CALL_REASONS
+from marketplace.web.words.money import HELD_REASONS, STEP_WORDS
+from marketplace.web.words.programmes import (
     amount_words,
     condition_words,
     difference_words,
     source_words,
     value_words,
 )
-from marketplace.web.words import (
-    CALL_REASONS,
-    FACTS,
-    HELD_REASONS,
-    PAPERS,
-    STEP_WORDS,
-    cause_word,
-    error_sentence,
-    fact_value,
-    wanted_words,
-)
+from marketplace.web.words.refusals import error_sentence
+from marketplace.web.words.rights import FACTS, PAPERS, cause_word, fact_value, wanted_words
 from marketplace.workflows.complain import RingBackRequest, ask_ring_back
 from marketplace.workflows.confirm import ResolveRequest, resolve
 from marketplace.workflows.coverage import coverage

@@ -23,7 +23,9 @@ from marketplace.web.asked import second_of as asked_second
 from marketplace.web.auth import allow, current_actor, public
 from marketplace.web.formats import now, today_here
 from marketplace.web.pages.frame import session, signed_in_role
-from marketplace.web.words import CATEGORY_ICONS, error_sentence, pay_lines
+from marketplace.web.words.money import pay_lines
+from marketplace.web.words.refusals import error_sentence
+from marketplace.web.words.visits import CATEGORY_ICONS
 from marketplace.workflows.cancel import cancel_terms
 from marketplace.workflows.place import OrderRequest, Placed, place_order
 from marketplace.workflows.preview import preview_order

@@ -22,7 +22,9 @@ from marketplace.web.asked import day_of, second_of
 from marketplace.web.auth import allow, current_actor
 from marketplace.web.formats import is_chinese, now, today_here
 from marketplace.web.pages.frame import session
-from marketplace.web.words import PAPER_PROBLEMS, PAPER_READ, SIGNERS, error_sentence, rule_word
+from marketplace.web.words.refusals import error_sentence
+from marketplace.web.words.slips import PAPER_PROBLEMS, PAPER_READ, SIGNERS
+from marketplace.web.words.visits import rule_word
 from marketplace.workflows.policy import Action, scope
 from marketplace.workflows.redeem import WAITS, Redeemed
 from marketplace.workflows.redeem_on_paper import PaperEntry, enter_paper

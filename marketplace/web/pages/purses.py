@@ -13,7 +13,7 @@ from marketplace.web.auth import allow, current_actor
 from marketplace.web.formats import today_here
 from marketplace.web.pages.frame import home_of, session
 from marketplace.web.pages.ordering import desk_of
-from marketplace.web.words import MOVEMENTS
+from marketplace.web.words.money import MOVEMENTS
 from marketplace.workflows.see import see_purses
 
 bp = APIBlueprint("purses", __name__, enable_openapi=False)

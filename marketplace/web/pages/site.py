@@ -20,7 +20,9 @@ from marketplace.web.auth import allow, current_actor
 from marketplace.web.formats import is_chinese, today_here
 from marketplace.web.pages.frame import session
 from marketplace.web.throttle import count_wrong_code
-from marketplace.web.words import CARD_REFUSED, card_word, error_sentence, rule_word
+from marketplace.web.words.refusals import error_sentence
+from marketplace.web.words.slips import CARD_REFUSED, card_word
+from marketplace.web.words.visits import rule_word
 from marketplace.workflows.policy import Action, scope
 from marketplace.workflows.redeem_at_site import SiteReading, read_at_site
 

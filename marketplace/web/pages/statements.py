@@ -18,7 +18,7 @@ from marketplace.web.auth import allow, current_actor
 from marketplace.web.formats import is_chinese
 from marketplace.web.map_shapes import district_names
 from marketplace.web.pages.frame import say_refusal, session
-from marketplace.web.words import LINE_KINDS, STEP_WORDS
+from marketplace.web.words.money import LINE_KINDS, STEP_WORDS
 from marketplace.workflows.sampling import record_check, sample_of
 from marketplace.workflows.statements import see_statement, sign_statement, take_statement
 

@@ -17,7 +17,9 @@ from marketplace.web.auth import allow, current_actor
 from marketplace.web.formats import now, today_here
 from marketplace.web.map_shapes import district_names
 from marketplace.web.pages.frame import session
-from marketplace.web.words import DECLINE_REASONS, LEFT_OUT, skill_word
+from marketplace.web.words.market import DECLINE_REASONS
+from marketplace.web.words.people import skill_word
+from marketplace.web.words.planning import LEFT_OUT
 from marketplace.workflows.accept import AnswerRequest, decline_offer
 from marketplace.workflows.accept_many import AcceptManyRequest, accept_many
 from marketplace.workflows.advise import advise_offers

@@ -14,7 +14,7 @@ from marketplace.queries.people import account_names
 from marketplace.queries.suspensions import suspensions_of, vendor_names
 from marketplace.web.auth import allow, current_actor
 from marketplace.web.pages.frame import say_refusal, session
-from marketplace.web.words import MOVE_OUTCOMES, NOT_MOVED
+from marketplace.web.words.market import MOVE_OUTCOMES, NOT_MOVED
 from marketplace.workflows import suspend
 from marketplace.workflows.policy import Action, allows, require
 

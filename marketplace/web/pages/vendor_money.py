@@ -18,13 +18,10 @@ from marketplace.web.formats import today_here
 from marketplace.web.map_shapes import district_names
 from marketplace.web.pages.bureau import asked_day
 from marketplace.web.pages.frame import say_refusal, session
-from marketplace.web.words import (
-    HELD_REASONS,
-    HELD_RULES,
-    PASSED_REASONS,
-    STATEMENT_STEPS,
-    error_sentence,
-)
+from marketplace.web.words.market import PASSED_REASONS
+from marketplace.web.words.money import HELD_REASONS, STATEMENT_STEPS
+from marketplace.web.words.refusals import error_sentence
+from marketplace.web.words.visits import HELD_RULES
 from marketplace.workflows.correct import ProofRequest, add_proof
 from marketplace.workflows.passed_by import fair_share
 from marketplace.workflows.policy import Action, scope

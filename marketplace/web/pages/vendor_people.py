@@ -21,7 +21,8 @@ from marketplace.web.auth import allow, current_actor
 from marketplace.web.formats import now, today_here
 from marketplace.web.pages.board import read_seats
 from marketplace.web.pages.frame import say_refusal, session
-from marketplace.web.words import LEAVE_REASONS, error_sentence, skill_word
+from marketplace.web.words.people import LEAVE_REASONS, skill_word
+from marketplace.web.words.refusals import error_sentence
 from marketplace.workflows.policy import Action, scope
 from marketplace.workflows.shifts import (
     DayShifts,

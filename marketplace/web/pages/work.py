@@ -18,7 +18,8 @@ from marketplace.web.formats import now
 from marketplace.web.map_shapes import district_names
 from marketplace.web.pages.frame import home_of, session
 from marketplace.web.pages.ordering import desk_of
-from marketplace.web.words import LEFT_OUT, OWN_MONEY, pay_lines
+from marketplace.web.words.money import OWN_MONEY, pay_lines
+from marketplace.web.words.planning import LEFT_OUT
 from marketplace.workflows.advise import Substitute, advise_substitutes
 from marketplace.workflows.cancel import (
     CancelRequest,

@@ -9,7 +9,7 @@ from flask_babel import lazy_gettext as _l
 
 from marketplace.vouchers.changes import Difference
 from marketplace.web.formats import cny, count, is_chinese, minutes
-from marketplace.web.words import FACTS, wanted_words
+from marketplace.web.words.rights import FACTS, wanted_words
 
 VALUES: dict[str, Any] = {
     "rate_fen_per_hour": _l("contract rate for an hour"),
