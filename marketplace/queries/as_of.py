@@ -13,6 +13,7 @@ from datetime import date, datetime
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session, aliased
 
+from marketplace.catalogue.models import ServiceVersion
 from marketplace.elders import history
 from marketplace.elders.facts import age_on
 from marketplace.elders.models import Assessment, Elder
@@ -53,6 +54,8 @@ class VisitAsOf:
     work_order_id: str
     visit_on: date
     service_code: str
+    service_zh: str
+    service_en: str
     price_fen: int
     state: str
 
@@ -187,8 +190,17 @@ def _visits(session: Session, elder_id: str, period: Period, until: datetime) ->
         .subquery()
     )
     rows = session.execute(
-        select(w.id, w.visit_on, w.service_code, w.price_fen, e.to_state)
+        select(
+            w.id,
+            w.visit_on,
+            w.service_code,
+            ServiceVersion.name_zh,
+            ServiceVersion.name_en,
+            w.price_fen,
+            e.to_state,
+        )
         .join(latest, latest.c.work_order_id == w.id)
+        .join(ServiceVersion, ServiceVersion.id == w.service_version_id)
         .join(WorkOrderEvent, e.id == latest.c.id)
         .order_by(w.visit_on, w.id)
     )

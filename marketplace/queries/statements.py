@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
@@ -13,6 +13,7 @@ from marketplace.catalogue.models import ServiceVersion
 from marketplace.kernel.actor import Scope
 from marketplace.kernel.clock import Period
 from marketplace.kernel.errors import NotFound
+from marketplace.orders.models import WorkOrder
 from marketplace.queries.people import account_names
 from marketplace.settlement import rules, withheld
 from marketplace.settlement import service as settlement
@@ -106,7 +107,11 @@ class HeldRow:
 
     run_id: str
     work_order_id: str
+    visit_on: date
+    service_zh: str
+    service_en: str
     vendor_id: str | None
+    vendor_name: str
     reason: str
     answer: str | None
 
@@ -189,7 +194,22 @@ def held_rows(
     session: Session, scope: Scope, *, period: str | None = None, limit: int = 500
 ) -> list[HeldRow]:
     """Return what closings held back, within the scope."""
-    query = select(SettlementHeld).join(SettlementRun, SettlementRun.id == SettlementHeld.run_id)
+    query = (
+        select(
+            SettlementHeld.run_id,
+            SettlementHeld.work_order_id,
+            WorkOrder.visit_on,
+            ServiceVersion.name_zh,
+            ServiceVersion.name_en,
+            SettlementHeld.vendor_id,
+            func.coalesce(Vendor.name, ""),
+            SettlementHeld.reason,
+        )
+        .join(SettlementRun, SettlementRun.id == SettlementHeld.run_id)
+        .join(WorkOrder, WorkOrder.id == SettlementHeld.work_order_id)
+        .join(ServiceVersion, ServiceVersion.id == WorkOrder.service_version_id)
+        .outerjoin(Vendor, Vendor.id == SettlementHeld.vendor_id)
+    )
     if period:
         query = query.where(SettlementRun.period == period)
     if not scope.everything:
@@ -197,22 +217,11 @@ def held_rows(
             query = query.where(SettlementHeld.vendor_id == scope.vendor_id)
         if scope.district_code:
             query = query.where(SettlementRun.district_code == scope.district_code)
-    rows = list(
-        session.scalars(
-            query.order_by(SettlementHeld.run_id, SettlementHeld.work_order_id).limit(limit)
-        )
-    )
+    rows = session.execute(
+        query.order_by(SettlementHeld.run_id, SettlementHeld.work_order_id).limit(limit)
+    ).all()
     answers = _answers(session, [(r.run_id, r.work_order_id) for r in rows])
-    return [
-        HeldRow(
-            r.run_id,
-            r.work_order_id,
-            r.vendor_id,
-            r.reason,
-            answers.get((r.run_id, r.work_order_id)),
-        )
-        for r in rows
-    ]
+    return [HeldRow(*r, answer=answers.get((r.run_id, r.work_order_id))) for r in rows]
 
 
 def _answers(session: Session, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:

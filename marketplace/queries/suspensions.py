@@ -9,6 +9,8 @@ from datetime import date, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from marketplace.catalogue.models import ServiceVersion
+from marketplace.elders.models import Elder
 from marketplace.orders.models import WorkOrder
 from vendors.models import Suspension, SuspensionMove, Vendor
 
@@ -20,6 +22,8 @@ class MoveView:
     work_order_id: str
     elder_id: str
     service_code: str
+    service_zh: str
+    service_en: str
     visit_on: date
     outcome: str
     why: str
@@ -77,6 +81,12 @@ def vendor_names(session: Session, vendor_ids: Iterable[str]) -> dict[str, str]:
     return {row[0]: row[1] for row in rows}
 
 
+def elder_names(session: Session, elder_ids: Iterable[str]) -> dict[str, str]:
+    """Return the full names of elders by id; screens show them masked."""
+    rows = session.execute(select(Elder.id, Elder.name).where(Elder.id.in_(set(elder_ids))))
+    return {row[0]: row[1] for row in rows}
+
+
 def _moves(session: Session, suspension_id: str) -> list[MoveView]:
     m, w = SuspensionMove.__table__.c, WorkOrder.__table__.c
     rows = session.execute(
@@ -84,6 +94,8 @@ def _moves(session: Session, suspension_id: str) -> list[MoveView]:
             m.work_order_id,
             m.elder_id,
             w.service_code,
+            ServiceVersion.name_zh.label("service_zh"),
+            ServiceVersion.name_en.label("service_en"),
             m.visit_on,
             m.outcome,
             m.why,
@@ -92,6 +104,7 @@ def _moves(session: Session, suspension_id: str) -> list[MoveView]:
             w.vendor_id.label("vendor_now"),
         )
         .join(WorkOrder, w.id == m.work_order_id)
+        .join(ServiceVersion, ServiceVersion.id == w.service_version_id)
         .where(m.suspension_id == suspension_id)
         .order_by(m.outcome != "stuck", m.visit_on, m.work_order_id)
     )

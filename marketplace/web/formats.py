@@ -72,6 +72,16 @@ def month_word(first: date) -> str:
     return format_date(first, pattern, locale=get_locale())
 
 
+def span_word(text: str) -> str:
+    """The month, day or year that a code names: ``2026-10`` -> 10月 / October; else as it stands."""
+    try:
+        if len(text) == len("2026-10"):
+            return month_word(date.fromisoformat(f"{text}-01"))
+        return date_plain(date.fromisoformat(text)) if "-" in text else text
+    except ValueError:
+        return text
+
+
 def clock(second: int) -> str:
     """Seconds from local midnight as 24-hour time: ``34200`` -> ``9:30``."""
     return f"{second // 3600 % 24}:{second % 3600 // 60:02d}"
@@ -175,6 +185,7 @@ FILTERS = {
     "date_plain": date_plain,
     "date_long": date_long,
     "month_word": month_word,
+    "span_word": span_word,
     "clock": clock,
     "clock_of": clock_of,
     "clock_input": clock_input,

@@ -130,14 +130,14 @@ def test_two_readings_that_differ_keep_the_money_and_say_where_it_stands(
     said = read("street", ended="9:50")
     assert "两遍读得不一样：结束时间。" in said
     assert sum_states(app, accounts) == ("disputed", {"held"})
-    assert "钱先冻结。由街道或民政对照纸单决定。" in said
+    assert "钱已暂扣，由街道或民政对照纸单决定。" in said
     assert 'href="/cases"' in said
     with app.app_context():
         asked = ResolveRequest(accounts["visit"], "pay", "纸单写的是十点")
         resolve(db.session, app.extensions["ports"], STREET, key="r", request=asked)
     page = browser.get("/paper").text
     assert "两遍不一致" in page
-    assert "钱先冻结。由街道或民政" not in page, "it is decided"
+    assert "钱已暂扣，由街道或民政" not in page, "it is decided"
 
 
 def test_a_slip_that_nobody_read_again_is_seen_to_be_held(app, browser, accounts, read, clock):
@@ -150,7 +150,7 @@ def test_a_slip_that_nobody_read_again_is_seen_to_be_held(app, browser, accounts
     page = browser.get("/paper").text
     assert "没有等待复读的单子" in page
     assert "只有一个人读过" in page
-    assert "钱先冻结。由街道或民政对照纸单决定。" in page
+    assert "钱已暂扣，由街道或民政对照纸单决定。" in page
     assert "这次上门不用再录单子" in browser.get(f"/paper/{accounts['visit']}").text
 
 

@@ -112,6 +112,14 @@ def test_the_parts_of_the_sum_are_all_there_and_add_up(browser):
     assert "壹佰叁拾伍元整" in page
 
 
+def test_its_month_is_a_word_and_not_a_code(browser):
+    browser.sign_in("auditor")
+    for path in (PAGE, "/money"):
+        page = browser.get(path).text
+        assert "11月" in page, path
+        assert "2026-11</" not in page, path
+
+
 def test_the_vendor_confirms_then_the_street_and_each_sees_only_its_own_step(app, browser):
     browser.sign_in("vendor")
     page = browser.get(PAGE).text
@@ -200,5 +208,5 @@ def test_the_list_of_the_month_shows_where_every_yuan_comes_from(browser):
 def test_the_months_list_as_a_file_is_in_words_and_adds_up(browser):
     browser.sign_in("auditor")
     head, row = browser.get("/settlement?month=2026-11&format=csv").text.strip().splitlines()
-    assert head.lstrip("\ufeff").startswith("结算单,服务商,区县,行,公款（元）")
+    assert head.lstrip("\ufeff").startswith("结算单,服务商,区县,笔数,公款（元）")
     assert "姜堰区,2,150.00,205.00,205.00,560.00,已出单" in row

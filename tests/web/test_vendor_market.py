@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from marketplace.accounts.demo import DEMO_PASSWORD
 from marketplace.accounts.models import Account
 from marketplace.accounts.service import NewAccount, create_accounts
 from marketplace.app import db
+from marketplace.catalogue.models import ServiceVersion
 from marketplace.config import Settings
 from marketplace.kernel.actor import Role
 from marketplace.kernel.clock import Period
@@ -94,6 +95,23 @@ def test_what_could_not_be_moved_leads_the_list_with_its_reason(app, browser):
     page = act(browser, "suspend", "证照造假")
     assert "没能转出" in page
     assert "别家都满了" in page
+
+
+def test_a_moved_visit_is_named_by_its_service_and_to_an_auditor_without_the_elder(app, browser):
+    with app.app_context():
+        db.session.execute(update(ServiceVersion).values(name_zh="助浴"))
+        db.session.commit()
+    browser.sign_in("bureau")
+    page = act(browser, "suspend", "证照造假")
+    row = page.split("<tbody>", 1)[1].split("</tr>", 1)[0]
+    assert "助浴" in row
+    assert "张*兰" in row
+    assert "E1" not in row
+    browser.post("/sign-out", {}, page="/no-such-page")
+    browser.sign_in("auditor")
+    row = browser.get(PAGE).text.split("<tbody>", 1)[1].split("</tr>", 1)[0]
+    assert "助浴" in row
+    assert "张*兰" not in row
 
 
 def test_without_a_reason_nothing_happens(app, browser):

@@ -6,6 +6,7 @@ from typing import Any
 
 from apiflask import APIBlueprint
 from flask import current_app, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from marketplace.kernel.actor import Role
@@ -144,15 +145,17 @@ def sign(statement_id: str) -> Response:
 def check_sample(statement_id: str) -> Response:
     """Write down what the county found of one sampled visit."""
     form = request.form
+    number = form.get("number", 0, type=int)
     with say_refusal():
         record_check(
             session(),
             _ports(),
             current_actor(),
             statement_id=statement_id,
-            number=form.get("number", 0, type=int),
+            number=number,
             way=form.get("way", ""),
             outcome=form.get("outcome", ""),
             note=form.get("note", ""),
         )
+        flash(_("Written down for line %(number)s.", number=number), "ok")
     return redirect(url_for(".page", statement_id=statement_id))

@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from marketplace.kernel.actor import Role
 from marketplace.kernel.ids import new_id
 from marketplace.queries.people import account_names
-from marketplace.queries.suspensions import suspensions_of, vendor_names
+from marketplace.queries.suspensions import elder_names, suspensions_of, vendor_names
 from marketplace.web.auth import allow, current_actor
 from marketplace.web.pages.frame import say_refusal, session
 from marketplace.web.words.market import MOVE_OUTCOMES, NOT_MOVED
@@ -30,6 +30,8 @@ def page(vendor_id: str) -> str:
     require(actor, Action.SEE_SUSPENSIONS, about)
     found = suspensions_of(session(), vendor_id)
     moved_to = {m.vendor_now or "" for s in found for m in s.moves}
+    # An auditor sees no names; what happened to each visit is to be seen without them.
+    elders = [] if actor.role is Role.AUDITOR else [m.elder_id for s in found for m in s.moves]
     people = [by for s in found for by in (s.suspended_by, s.lifted_by) if by]
     return render_template(
         "vendor_market.html",
@@ -37,6 +39,7 @@ def page(vendor_id: str) -> str:
         suspensions=found,
         vendors=vendor_names(session(), {vendor_id, *moved_to}),
         people=account_names(session(), people),
+        elders=elder_names(session(), elders),
         may_suspend=allows(actor, Action.SUSPEND_VENDOR, about),
         outcomes=MOVE_OUTCOMES,
         whys=NOT_MOVED,
