@@ -191,14 +191,3 @@ def priority_of(*, time_class: str, category_code: str, level: int | None) -> in
 def waits_for_plan(*, is_stop: bool, time_class: str) -> bool:
     """Say whether the day's plan will choose who goes: a stop that is no emergency."""
     return is_stop and time_class != "emergency"
-
-
-def fence_m(town_code: str | None) -> int:
-    """Return the radius within which a check-in counts as at home: 200 m urban, 500 m rural.
-
-    The last three digits of a town's code tell: 001-099 is a subdistrict (街道), 100 and above a
-    town or township (镇, 乡). Unknown counts as rural.
-    """
-    if town_code is None or len(town_code) != 9:
-        return 500
-    return 200 if town_code[6:] < "100" else 500

@@ -1,4 +1,4 @@
-"""The thresholds of the anti-fraud rules as data: effective-dated TOML, each value with its source."""
+"""The thresholds of check-ins and of the anti-fraud rules as data: effective-dated, each with its source."""
 
 from __future__ import annotations
 
@@ -24,6 +24,11 @@ class Limits:
     """
 
     valid_from: date
+    fence_urban_m: int
+    fence_rural_m: int
+    fence_accuracy_m: int
+    early_min: int
+    late_min: int
     overlap_min: int
     fastest_kmh: int
     near_m: int

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from geopy.distance import geodesic
 
 from marketplace.kernel.errors import BadInput, Conflict
+from marketplace.visits.limits import Limits
 
 
 class Method(StrEnum):
@@ -47,11 +48,7 @@ CARD_OK = "ok"
 """What reading a card wrote down where it is the elder's and may be used; else the reason."""
 
 NEEDS_PLACE = frozenset({Method.GPS, Method.GPS_PHOTO})
-MOST_ACCURACY_M = 150
-"""A reported GPS accuracy widens the fence by up to this."""
 
-EARLY = timedelta(minutes=30)
-LATE = timedelta(minutes=30)
 CLOCK_SKEW = timedelta(minutes=5)
 LATEST_SYNC = timedelta(days=3)
 
@@ -92,12 +89,24 @@ def trust(method: Method, *, offline: bool) -> int:
     return rank
 
 
-def outside_fence_m(*, home: Point, at: Point, accuracy_m: int, fence_m: int) -> int:
-    """Return by how many metres a position lies outside the fence; 0 inside.
+def fence_m(town_code: str | None, limits: Limits) -> int:
+    """Return the radius within which a check-in counts as at home, for a town's code of nine digits.
 
-    The fence is widened by the reported accuracy, at most 150 m.
+    The last three digits tell: 001-099 is a subdistrict (街道), 100 and above a town or township (镇,
+    乡). Unknown counts as rural.
     """
-    allowed = fence_m + min(max(accuracy_m, 0), MOST_ACCURACY_M)
+    is_urban = town_code is not None and len(town_code) == 9 and town_code[6:] < "100"
+    return limits.fence_urban_m if is_urban else limits.fence_rural_m
+
+
+def outside_fence_m(
+    *, home: Point, at: Point, accuracy_m: int, town_code: str | None, limits: Limits
+) -> int:
+    """Return by how many metres a position lies outside the home's fence; 0 inside.
+
+    The fence is widened by the reported accuracy, at most by ``fence_accuracy_m``.
+    """
+    allowed = fence_m(town_code, limits) + min(max(accuracy_m, 0), limits.fence_accuracy_m)
     return max(0, ceil(metres(home, at)) - allowed)
 
 
@@ -130,16 +139,16 @@ def check_evidence(
         raise BadInput(field="note", value=note, expected="the reason of a manual correction")
 
 
-def check_slot(*, at: datetime, opens_at: datetime, closes_at: datetime) -> int:
-    """Return how many minutes after the slot a check-in comes; 0 within 30 minutes either side.
+def check_slot(*, at: datetime, opens_at: datetime, closes_at: datetime, limits: Limits) -> int:
+    """Return how many minutes after the slot a check-in comes; 0 until ``late_min`` after it.
 
-    Raises ``TooEarly`` before the slot: the caregiver waits, and the elder is not surprised. Coming
-    late is no reason to turn round at the door; it is recorded and looked at.
+    Raises ``TooEarly`` more than ``early_min`` before the slot: the caregiver waits, and the elder
+    is not surprised. Coming late is no reason to turn round at the door; it is recorded and looked at.
     """
-    earliest = opens_at - EARLY
+    earliest = opens_at - timedelta(minutes=limits.early_min)
     if at < earliest:
         raise TooEarly(field="at_device", earliest_at=earliest.astimezone(UTC).isoformat())
-    late = at - (closes_at + LATE)
+    late = at - (closes_at + timedelta(minutes=limits.late_min))
     return max(0, ceil(late.total_seconds() / 60))
 
 

@@ -31,7 +31,7 @@ from marketplace.vouchers.receipts import (
     HoldMissing,
     PackageNotDelivered,
 )
-from marketplace.vouchers.split import Share, trimmed
+from marketplace.vouchers.split import Manner, Share, trimmed
 from marketplace.vouchers.splits import (
     Held,
     Split,
@@ -67,8 +67,8 @@ def capture(
     held = held_of(session, [work_order_id], vendor_id=vendor_id)[work_order_id]
     if not decided_late:
         _refuse_undelivered(session, split_row, held)
-    percents = {} if minutes_delivered is None else _percents(session, split_row, held)
-    planned = _plan(split_row, held, visit_id, vendor_id, minutes_delivered, at, percents)
+    manners = {} if minutes_delivered is None else _manners(session, split_row, held)
+    planned = _plan(split_row, held, visit_id, vendor_id, minutes_delivered, at, manners)
     _write(session, [planned], at)
     return planned.receipt
 
@@ -141,9 +141,9 @@ def _plan(
     vendor_id: str,
     minutes_delivered: int | None,
     at: datetime,
-    percents: Mapping[str, int],
+    manners: Mapping[str, Manner],
 ) -> _Planned:
-    due = _trim(split_row, held, minutes_delivered, percents)
+    due = _trim(split_row, held, minutes_delivered, manners)
     redemption: dict[str, object] = {
         "work_order_id": split_row.work_order_id,
         "visit_id": visit_id,
@@ -260,7 +260,7 @@ def _trim(
     split_row: Split,
     held: Sequence[Held],
     minutes_delivered: int | None,
-    percents: Mapping[str, int],
+    manners: Mapping[str, Manner],
 ) -> list[tuple[int, int]]:
     """Return fen and minutes to capture of each held share, in the same order."""
     if minutes_delivered is None or minutes_delivered >= split_row.minutes:
@@ -282,7 +282,7 @@ def _trim(
             price_fen=split_row.price_fen,
             planned_min=split_row.minutes,
             delivered_min=minutes_delivered,
-            percents=percents,
+            manners=manners,
         )
     }
     return [
@@ -291,20 +291,21 @@ def _trim(
     ]
 
 
-def _percents(session: Session, split_row: Split, held: Sequence[Held]) -> dict[str, int]:
-    """Return the percentage of each payer of a rate, by the terms that its share was made by."""
+def _manners(session: Session, split_row: Split, held: Sequence[Held]) -> dict[str, Manner]:
+    """Return by account how each payer may pay, by the terms that its share was made by."""
     book = changes.book(session)
-    found: dict[str, int] = {}
+    found: dict[str, Manner] = {}
     for share in (h.share for h in held):
         if share.programme_version is None:
             continue
         terms = book.terms_of(
             share.programme_code, share.programme_version, split_row.district_code
         )
+        percent = None
         if terms.kind == "rate":
             sold = split_row.sold
-            percent = rate_percent(terms, code=sold["service_code"], mode=sold["mode"])
-            found[share.account_id] = percent or 0
+            percent = rate_percent(terms, code=sold["service_code"], mode=sold["mode"]) or 0
+        found[share.account_id] = Manner(terms.block_min or 1, terms.step_fen, percent)
     return found
 
 

@@ -160,55 +160,66 @@ def _share(balance: Balance, bought: Bought, rest: int, unpaid_min: int) -> tupl
     raise ValueError(balance.kind)
 
 
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a payer's terms let it pay: minutes in blocks, fen in steps, a part of what is left."""
+
+    block_min: int = 1
+    step_fen: int = 1
+    percent: int | None = None
+
+
+_ANY = Manner()
+
+
 def trimmed(
     shares: Sequence[Share],
     *,
     price_fen: int,
     planned_min: int,
     delivered_min: int,
-    percents: Mapping[str, int] | None = None,
+    manners: Mapping[str, Manner] | None = None,
 ) -> tuple[Share, ...]:
     """Return what each payer owes when only ``delivered_min`` of ``planned_min`` were served.
 
     The price shrinks in proportion, rounded down. In-kind payers use minutes in proportion, rounded
-    up to their block of 15; money is taken from the last payer first, own money before all, so that
-    no share grows and the shares sum to the smaller price. ``percents`` (by account) holds a payer of
-    a rate to its percentage of what is left before it of the smaller price.
+    up to their block; money is taken from the last payer first, own money before all, so that no
+    share grows and the shares sum to the smaller price. ``manners`` (by account) says how each may
+    pay. A voucher keeps to its steps as long as another payer's own hold has room for the rest.
     """
-    percents = percents or {}
+    manners = manners or {}
     if planned_min <= 0 or delivered_min >= planned_min:
         return tuple(shares)
-    due = price_fen * max(delivered_min, 0) // planned_min
+    served = max(delivered_min, 0)
+    due = price_fen * served // planned_min
     kept: list[Share] = []
     for share in shares:
-        fen = min(share.fen, due * percents.get(share.account_id, 100) // 100)
-        minutes = share.minutes
-        if share.rate_fen_per_hour and share.minutes:
-            scaled = -(-share.minutes * max(delivered_min, 0) // planned_min)
-            minutes = min(share.minutes, -(-scaled // 15) * 15)
+        manner = manners.get(share.account_id, _ANY)
+        fen, minutes = min(share.fen, due), 0
+        if manner.percent is not None:
+            fen = min(fen, due * manner.percent // 100)
+        if share.minutes:
+            blocks = -(-share.minutes * served // (planned_min * manner.block_min))
+            minutes = min(share.minutes, blocks * manner.block_min)
             fen = min(fen, minutes * share.rate_fen_per_hour // 60)
+        fen -= fen % manner.step_fen
         due -= fen
-        if fen or minutes:
-            kept.append(replace(share, fen=fen, minutes=minutes if fen else 0))
-    return _spread(shares, kept, due, percents)
+        kept.append(replace(share, fen=fen, minutes=minutes if fen else 0))
+    return tuple(s for s in _spread(shares, kept, due, manners) if s.fen)
 
 
 def _spread(
-    shares: Sequence[Share], kept: list[Share], due: int, percents: Mapping[str, int]
-) -> tuple[Share, ...]:
-    # Block rounding can leave some fen: they go to payers that still have room in their own hold.
-    held = {s.account_id: s.fen for s in shares}
-    result = []
-    for share in kept:
-        full = share.minutes or share.account_id in percents
-        room = 0 if full else min(due, held[share.account_id] - share.fen)
+    shares: Sequence[Share], kept: list[Share], due: int, manners: Mapping[str, Manner]
+) -> list[Share]:
+    """Give what blocks and steps left over to payers with room in their own hold, steps last."""
+
+    def steps(n: int) -> bool:
+        return manners.get(shares[n].account_id, _ANY).step_fen > 1
+
+    for n in sorted(range(len(kept)), key=steps):
+        if shares[n].minutes or manners.get(shares[n].account_id, _ANY).percent is not None:
+            continue
+        room = min(due, shares[n].fen - kept[n].fen)
         due -= room
-        result.append(replace(share, fen=share.fen + room))
-    paid = {s.account_id for s in result}
-    for share in shares:
-        full = share.minutes or share.account_id in percents
-        if due and share.account_id not in paid and not full:
-            room = min(due, share.fen)
-            due -= room
-            result.append(replace(share, fen=room))
-    return tuple(s for s in result if s.fen)
+        kept[n] = replace(kept[n], fen=kept[n].fen + room)
+    return kept

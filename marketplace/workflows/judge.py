@@ -62,17 +62,23 @@ def _shown(session: Session, visit: Row[Any]) -> list[Finding]:
 
 def _late(session: Session, work_order: Row[Any], visit: Row[Any]) -> list[Finding]:
     """Return that the check-in came after the slot, for the vendor's record; it costs nothing."""
-    late = rules.check_slot(
-        at=max(visit.check_in_at, opens_at(work_order)),
-        opens_at=opens_at(work_order),
-        closes_at=instant_of(work_order.visit_on, work_order.window_end_s),
-    )
+    late = check_slot(work_order, max(visit.check_in_at, opens_at(work_order)))
     return [Finding("LATE", "review", {"minutes": late})] if late else []
 
 
 def opens_at(work_order: Row[Any]) -> datetime:
     """Return the instant at which a work order's window opens."""
     return instant_of(work_order.visit_on, work_order.window_start_s)
+
+
+def check_slot(work_order: Row[Any], at: datetime) -> int:
+    """Return how many minutes after its slot a check-in comes; raises ``TooEarly`` before it."""
+    return rules.check_slot(
+        at=at,
+        opens_at=opens_at(work_order),
+        closes_at=instant_of(work_order.visit_on, work_order.window_end_s),
+        limits=limits.on(work_order.visit_on),
+    )
 
 
 def _facts(
@@ -100,7 +106,7 @@ def _facts(
         ends_by=instant_of(w.visit_on, w.window_end_s + w.service_s),
         standard_min=w.service_s // 60,
         at=_point(visit),
-        outside_fence_m=_outside(w, evidence),
+        outside_fence_m=_outside(w, evidence, terms),
         needed_skill=w.skill_code,
         skills=person.skills,
         crew=w.crew,
@@ -141,7 +147,7 @@ def _point(visit: Row[Any]) -> Point | None:
     return None if visit.lat is None else Point(visit.lat, visit.lng)
 
 
-def _outside(w: Row[Any], evidence: list[Row[Any]]) -> int:
+def _outside(w: Row[Any], evidence: list[Row[Any]], terms: limits.Limits) -> int:
     """Return how far outside the fence the check-in lies; a code or tag of the home needs no fence."""
     home = Point(w.lat, w.lng)
     found = 0
@@ -157,7 +163,8 @@ def _outside(w: Row[Any], evidence: list[Row[Any]]) -> int:
                     home=home,
                     at=Point(e.lat, e.lng),
                     accuracy_m=e.accuracy_m or 0,
-                    fence_m=order_rules.fence_m(w.town_code),
+                    town_code=w.town_code,
+                    limits=terms,
                 ),
             )
     return found

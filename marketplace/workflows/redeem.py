@@ -17,7 +17,6 @@ from sqlalchemy.orm import Session
 
 from marketplace.kernel import audit, outbox
 from marketplace.kernel.actor import Actor
-from marketplace.kernel.clock import instant_of
 from marketplace.kernel.errors import BadInput, WrongState
 from marketplace.kernel.ids import new_id
 from marketplace.orders import service as orders
@@ -205,9 +204,7 @@ def check_times(row: Row[Any], began: datetime, ended: datetime, at: datetime) -
         )
     if at - began > LATEST:
         raise BadInput(field="began_at", value=began.isoformat(), expected="of the last three days")
-    rules.check_slot(
-        at=began, opens_at=judge.opens_at(row), closes_at=instant_of(row.visit_on, row.window_end_s)
-    )
+    judge.check_slot(row, began)
 
 
 def record_whole(

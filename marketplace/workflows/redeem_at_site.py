@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from marketplace.kernel import audit, outbox
 from marketplace.kernel.actor import Actor
-from marketplace.kernel.clock import instant_of, local
+from marketplace.kernel.clock import local
 from marketplace.kernel.errors import NotFound
 from marketplace.kernel.ids import new_id
 from marketplace.kernel.ports import Ports
@@ -118,11 +118,7 @@ def _at_site(
         "facts": {"card": rules.CARD_OK, "card_id": found.card_id, "site_id": site.id},
     }
     if not begun:
-        rules.check_slot(
-            at=at,
-            opens_at=judge.opens_at(row),
-            closes_at=instant_of(row.visit_on, row.window_end_s),
-        )
+        judge.check_slot(row, at)
         begin(session, row, crew, began_at=at, place=site, at=at, actor=actor)
         add_proof(session, row.id, "check_in", request.reading_id, proof, actor)
         if row.service_s > limits.on(row.visit_on).hand_over_min * 60:

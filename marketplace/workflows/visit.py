@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 
 from marketplace.kernel import audit, outbox
 from marketplace.kernel.actor import Actor
-from marketplace.kernel.clock import instant_of
 from marketplace.kernel.errors import BadInput, WrongState
 from marketplace.kernel.ports import Ports
 from marketplace.orders import service as orders
@@ -130,11 +129,7 @@ def _check_in(
 def _begin_service(
     session: Session, row: Row[Any], shown: Shown, *, at: datetime, actor: Actor
 ) -> None:
-    rules.check_slot(
-        at=shown.at_device,
-        opens_at=judge.opens_at(row),
-        closes_at=instant_of(row.visit_on, row.window_end_s),
-    )
+    judge.check_slot(row, shown.at_device)
     if State(row.state) is State.ASSIGNED:
         orders.move(
             session, row.id, expected=State.ASSIGNED, to=State.IN_SERVICE, at=at, actor=actor

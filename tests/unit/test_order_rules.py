@@ -108,9 +108,3 @@ def test_an_emergency_is_never_missed_for_a_cleaning():
     plain = rules.priority_of(time_class="flexible_day", category_code="ZJ", level=1)
     meal = rules.priority_of(time_class="meal_window", category_code="ZC", level=3)
     assert (urgent, meal, plain) == (9, 4, 1)
-
-
-def test_the_fence_is_wide_where_homes_are_far_apart():
-    assert rules.fence_m("321202001") == 200
-    assert rules.fence_m("321281105") == 500
-    assert rules.fence_m(None) == 500

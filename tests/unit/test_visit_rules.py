@@ -1,16 +1,19 @@
 """Evidence: trust, fence, slot and the home's code."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from marketplace.kernel.crypto import Vault
 from marketplace.kernel.errors import BadInput
-from marketplace.visits import homecode, rules
+from marketplace.visits import homecode, limits, rules
 from marketplace.visits.rules import Method, Point
 
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 HOME = Point(32.49, 119.91)
+LIMITS = limits.latest()
+URBAN, RURAL = "321202001", "321281105"
 VAULT = Vault({"k1": b"d" * 40})
 
 
@@ -19,18 +22,22 @@ def north(m):
 
 
 @pytest.mark.parametrize(
-    ("m", "accuracy", "fence", "inside"),
+    ("m", "accuracy", "town", "inside"),
     [
-        (190, 0, 200, True),
-        (230, 0, 200, False),
-        (230, 50, 200, True),
-        (340, 1_000, 200, True),
-        (400, 1_000, 200, False),
-        (490, 0, 500, True),
+        (190, 0, URBAN, True),
+        (230, 0, URBAN, False),
+        (230, 50, URBAN, True),
+        (340, 1_000, URBAN, True),
+        (400, 1_000, URBAN, False),
+        (490, 0, RURAL, True),
+        (490, 0, None, True),
+        (530, 0, RURAL, False),
     ],
 )
-def test_the_fence_is_widened_by_accuracy_up_to_150_metres(m, accuracy, fence, inside):
-    out = rules.outside_fence_m(home=HOME, at=north(m), accuracy_m=accuracy, fence_m=fence)
+def test_the_fence_is_widened_by_accuracy_up_to_150_metres(m, accuracy, town, inside):
+    out = rules.outside_fence_m(
+        home=HOME, at=north(m), accuracy_m=accuracy, town_code=town, limits=LIMITS
+    )
     assert (out == 0) is inside
 
 
@@ -77,9 +84,10 @@ def test_evidence_that_cannot_be_is_refused_by_field(field, changed):
     assert refused.value.field == field
 
 
-def slot(minutes):
+def slot(minutes, terms=LIMITS):
     opens, closes = NOW, NOW + timedelta(hours=1)
-    return rules.check_slot(at=NOW + timedelta(minutes=minutes), opens_at=opens, closes_at=closes)
+    at = NOW + timedelta(minutes=minutes)
+    return rules.check_slot(at=at, opens_at=opens, closes_at=closes, limits=terms)
 
 
 def test_half_an_hour_early_or_late_is_in_the_slot():
@@ -90,6 +98,13 @@ def test_earlier_is_refused_and_later_is_recorded():
     with pytest.raises(rules.TooEarly):
         slot(-31)
     assert slot(100) == 10
+
+
+def test_how_early_and_late_is_a_value_of_the_file():
+    terms = replace(LIMITS, early_min=10, late_min=0)
+    with pytest.raises(rules.TooEarly):
+        slot(-11, terms)
+    assert (slot(-10, terms), slot(60, terms), slot(61, terms)) == (0, 0, 1)
 
 
 def test_no_more_than_the_standard_is_paid():

@@ -155,7 +155,13 @@ def test_one_visit_cannot_capture_two_work_orders(session, poor_elder):
     assert proven(session) == []
 
 
-def test_a_shortened_visit_is_paid_in_part_and_the_rest_is_free_again(session, poor_elder):
+@pytest.mark.parametrize(
+    ("served", "price_fen", "used_min"), [(60, 4_000, 60), (50, 3_333, 60), (40, 2_666, 45)]
+)
+def test_a_shortened_visit_is_paid_in_part_and_the_rest_is_free_again(
+    session, poor_elder, served, price_fen, used_min
+):
+    """Minutes in the programme's blocks of 15: fifty of 120 are paid as sixty."""
     with transaction(session):
         a_hold(session, version=a_service(session, price_fen=8_000, duration_min=120))
         visit = visit_of(session)
@@ -166,10 +172,10 @@ def test_a_shortened_visit_is_paid_in_part_and_the_rest_is_free_again(session, p
             visit_id=visit,
             vendor_id="V1",
             at=NOW,
-            minutes_delivered=60,
+            minutes_delivered=served,
         )
-    assert receipt.price_fen == 4_000
-    assert left(session, "ent:GP:E1:2026-11") == 1_200 - 60
+    assert receipt.price_fen == price_fen
+    assert left(session, "ent:GP:E1:2026-11") == 1_200 - used_min
     assert proven(session) == []
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from marketplace.kernel.facts import Fact
 from marketplace.vouchers import programmes
 from marketplace.vouchers.eligibility import decide
-from marketplace.vouchers.split import OWN, Balance, Bought, Share, split, trimmed
+from marketplace.vouchers.split import OWN, Balance, Bought, Manner, Share, split, trimmed
 
 ORDER = ("LTCI", "GP", "TQ", "ADAPT", "MEAL", "BED", "LV", "NV", "CHAR")
 HOME = Bought("ZY008", "ZY", "次", "home", True, 60, 1)
@@ -264,7 +264,9 @@ def test_a_shortened_visit_costs_its_part_and_no_payer_more_than_held(
 def test_a_shortened_visit_is_paid_by_the_national_voucher_at_its_rate():
     """Half of 280 yuan: the voucher's half of it is 70, not all of its hold of 140."""
     held = (Share("NV", 14_000, 0, "nv"), Share("OWN", 14_000, 0, "own"))
-    kept = trimmed(held, price_fen=28_000, planned_min=60, delivered_min=30, percents={"nv": 50})
+    kept = trimmed(
+        held, price_fen=28_000, planned_min=60, delivered_min=30, manners={"nv": Manner(percent=50)}
+    )
     assert [(s.programme_code, s.fen) for s in kept] == [("NV", 7_000), ("OWN", 7_000)]
 
 
@@ -278,16 +280,86 @@ def test_no_payer_of_a_rate_gives_more_than_its_part_of_a_shortened_visit(
     price, wallet, bought, delivered
 ):
     shares = split(price, bought, wallet, ORDER)
-    percents = {b.account_id: b.percent for b in wallet if b.kind == "rate"}
+    manners = manners_of(wallet)
     kept = trimmed(
         shares,
         price_fen=price,
         planned_min=bought.minutes,
         delivered_min=delivered,
-        percents=percents,
+        manners=manners,
     )
     held = {s.account_id: s for s in shares}
     wanted = price if delivered >= bought.minutes else price * delivered // bought.minutes
     assert sum(s.fen for s in kept) == wanted
     assert all(s.fen <= held[s.account_id].fen for s in kept)
-    assert all(s.fen <= wanted * percents.get(s.account_id, 100) // 100 for s in kept)
+    rates = {a: m.percent for a, m in manners.items() if m.percent is not None}
+    assert all(s.fen <= wanted * rates.get(s.account_id, 100) // 100 for s in kept)
+
+
+def manners_of(wallet):
+    return {
+        b.account_id: Manner(b.block_min, b.step_fen, b.percent if b.kind == "rate" else None)
+        for b in wallet
+    }
+
+
+@pytest.mark.parametrize(("block", "minutes", "fen"), [(15, 15, 625), (30, 30, 1_250)])
+def test_a_shortened_visit_uses_minutes_in_the_blocks_of_its_programme(block, minutes, fen):
+    """Ten of forty minutes at 25 yuan an hour, price 50: due are 12.50."""
+    held = (Share("GP-A2", 2_500, 60, "gp", rate_fen_per_hour=2_500), Share(OWN, 2_500, 0, ""))
+    kept = trimmed(
+        held,
+        price_fen=5_000,
+        planned_min=40,
+        delivered_min=10,
+        manners={"gp": Manner(block_min=block)},
+    )
+    assert (kept[0].minutes, kept[0].fen) == (minutes, fen)
+    assert sum(s.fen for s in kept) == 1_250
+
+
+def test_a_shortened_visit_keeps_the_steps_of_a_voucher_that_gives_no_change():
+    """Fifty of sixty minutes of 85 yuan are 70.83: seven steps of ten, and 0.83 from own money."""
+    held = (Share("LV", 8_000, 0, "lv"), Share(OWN, 500, 0, ""))
+    manners = {"lv": Manner(step_fen=1_000)}
+    kept = trimmed(held, price_fen=8_500, planned_min=60, delivered_min=50, manners=manners)
+    assert [(s.programme_code, s.fen) for s in kept] == [("LV", 7_000), (OWN, 83)]
+
+
+def test_a_voucher_gives_part_of_a_step_where_nobody_else_held_the_rest():
+    """The elder is never asked for money that she did not agree to."""
+    held = (Share("LV", 8_000, 0, "lv"),)
+    manners = {"lv": Manner(step_fen=1_000)}
+    kept = trimmed(held, price_fen=8_000, planned_min=60, delivered_min=50, manners=manners)
+    assert [(s.programme_code, s.fen) for s in kept] == [("LV", 6_666)]
+
+
+@given(
+    price=st.integers(min_value=0, max_value=1_000_000),
+    wallet=wallets,
+    bought=services,
+    delivered=st.integers(min_value=0, max_value=700),
+)
+def test_a_voucher_leaves_its_steps_only_when_all_others_give_what_they_held(
+    price, wallet, bought, delivered
+):
+    shares = split(price, bought, wallet, ORDER)
+    manners = manners_of(wallet)
+    kept = {
+        s.account_id: s.fen
+        for s in trimmed(
+            shares,
+            price_fen=price,
+            planned_min=bought.minutes,
+            delivered_min=delivered,
+            manners=manners,
+        )
+    }
+    off = [a for a, fen in kept.items() if a and fen % manners[a].step_fen]
+    if off:
+        free = [
+            s
+            for s in shares
+            if not s.minutes and (not s.account_id or manners[s.account_id] == Manner())
+        ]
+        assert all(kept.get(s.account_id, 0) == s.fen for s in free)
