@@ -18,13 +18,11 @@ from typing import NoReturn
 
 import psycopg
 import pytest
-from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
 from marketplace.app import build_ports, create_app, db
 from marketplace.config import Settings
 from marketplace.kernel.clock import FrozenClock
-from marketplace.kernel.db import prepare_engine
 from marketplace.kernel.ports import Ports
 from tests.databases import (
     MONDAY_MORNING,
@@ -152,10 +150,9 @@ def ports(tmp_path: Path, clock: FrozenClock) -> Ports:
 
 
 @pytest.fixture
-def session(database_url: str) -> Iterator[Session]:
+def session(databases: Databases, database_url: str) -> Iterator[Session]:
     """A session on the test's own database; workflows commit on it for real."""
-    engine = create_engine(database_url)
-    prepare_engine(engine)
+    engine = databases.engine(database_url)
     with Session(engine) as s:
         yield s
     engine.dispose()

@@ -22,12 +22,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import Engine, create_engine, event, make_url, text
 
 from marketplace.app import create_app, db
 from marketplace.config import Settings
 from marketplace.kernel.clock import FrozenClock
-from marketplace.kernel.db import Base
+from marketplace.kernel.db import Base, prepare_engine
 
 MONDAY_MORNING = datetime(2026, 11, 23, 0, 30, tzinfo=UTC)
 """08:30 in Taizhou on a plain working day."""
@@ -136,6 +136,25 @@ class Postgres:
         return self.url.set(database=name).render_as_string(hide_password=False)
 
 
+class OneEngine:
+    """An engine that goes from database to database: what it compiled for one test serves the next."""
+
+    def __init__(self, url: str) -> None:
+        self.engine = create_engine(url)
+        prepare_engine(self.engine)
+        event.listen(self.engine, "do_connect", self._connect)
+
+    def at(self, url: str) -> Engine:
+        """Return the engine, connected to nothing yet and bound for this database."""
+        self.engine.dispose()
+        self.engine.url = make_url(url)
+        return self.engine
+
+    def _connect(self, dialect: Any, _record: Any, _args: Any, _named: Any) -> Any:
+        args, named = dialect.create_connect_args(self.engine.url)
+        return dialect.connect(*args, **named)
+
+
 @dataclass
 class Databases:
     """The databases of one worker on one lane."""
@@ -146,6 +165,12 @@ class Databases:
     worker: str
     beginnings: dict[str | None, Beginning] = field(default_factory=dict)
     _numbers: itertools.count[int] = field(default_factory=itertools.count)
+    _engine: OneEngine | None = None
+
+    def engine(self, url: str) -> Engine:
+        """Return the lane's one engine, bound for this database."""
+        self._engine = self._engine or OneEngine(url)
+        return self._engine.at(url)
 
     def beginning(self, fill: str | None) -> Beginning:
         """Return the database to copy; made when it is asked for the first time."""

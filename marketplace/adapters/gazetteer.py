@@ -12,6 +12,7 @@ import csv
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from io import StringIO
 from pathlib import Path
@@ -73,6 +74,7 @@ class Gazetteer:
         )  # fmt: skip
 
     @classmethod
+    @cache
     def packaged(cls) -> Gazetteer:
         """Return the gazetteer of Taizhou that the product carries."""
         text = (resources.files("marketplace.adapters") / "data" / PACKAGED).read_text("utf-8")
