@@ -14,11 +14,12 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import psycopg
 import pytest
 from sqlalchemy.orm import Session
+from werkzeug.routing import Rule
 
 from marketplace.app import build_ports, create_app, db
 from marketplace.config import Settings
@@ -58,6 +59,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     rank = {f: LONG_FIRST.index(f) if f in LONG_FIRST else len(LONG_FIRST) for f in set(folders)}
     order = sorted(range(len(items)), key=lambda n: rank[folders[n]])
     items[:] = [items[n] for n in order]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def routes_compiled_once() -> Iterator[None]:
+    """Compile the address of a route once per worker, not once per application.
+
+    Werkzeug compiles code for each route of each application, which is two thirds of making one. The
+    code says only what the route's text says; a route with defaults is compiled each time.
+    """
+    compile_builder, compiled = Rule._compile_builder, {}
+
+    def once(self: Rule, append_unknown: bool = True) -> Any:
+        if self.defaults:
+            return compile_builder(self, append_unknown)
+        key = (self.rule, tuple(self._trace), append_unknown)
+        if key not in compiled:
+            compiled[key] = compile_builder(self, append_unknown)
+        return compiled[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Rule, "_compile_builder", once)
+        yield
 
 
 @pytest.fixture(scope="session")
