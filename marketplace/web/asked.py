@@ -14,6 +14,8 @@ from flask import request
 
 from marketplace.kernel.clock import Period
 from marketplace.kernel.errors import BadInput
+from marketplace.kernel.money import fen_from_yuan
+from marketplace.web.formats import today_here
 
 FIRST_YEAR, LAST_YEAR = 2000, 2099
 """The years that a day or a month may lie in, as in the API."""
@@ -64,6 +66,26 @@ def second_of(text: str, *, field: str) -> int:
         if second <= LAST_SECOND and not (colon and int(minutes) > 59):
             return second
     raise BadInput(field=field, value=text[:40], expected="9:30")
+
+
+def fen_of(text: str, *, field: str) -> int:
+    """Return the fen of ``150`` or ``150.00`` yuan; raises ``BadInput``."""
+    try:
+        return fen_from_yuan(text)
+    except ValueError:
+        raise BadInput(field=field, value=text[:40], expected="150.00") from None
+
+
+def day(field: str = "day") -> date:
+    """Return the day that the address asks for, today where it asks for none; raises ``BadInput``."""
+    text = request.args.get(field, "")
+    return day_of(text, field=field) if text else today_here()
+
+
+def period(default: Period) -> Period:
+    """Return the month that the address or the form asks for; raises ``BadInput``."""
+    text = request.values.get("month", "")
+    return period_of(text, field="month") if text else default
 
 
 def offset() -> int:

@@ -35,6 +35,7 @@ from marketplace.config import Settings
 from marketplace.kernel.actor import Actor, Role
 from marketplace.kernel.errors import NotAllowed
 from marketplace.queries.people import bound_elder_ids
+from marketplace.web import at_hand
 from marketplace.web.second_factor import CodesUsedOnce
 from marketplace.workflows.privacy import write_looks
 
@@ -226,8 +227,7 @@ def _actor_of(account: Account) -> Actor:
     if role is Role.ELDER and account.elder_id:
         elder_ids = frozenset({account.elder_id})
     elif role is Role.FAMILY:
-        db: SQLAlchemy = current_app.extensions["sqlalchemy"]
-        elder_ids = bound_elder_ids(db.session, account.id)
+        elder_ids = bound_elder_ids(at_hand.session(), account.id)
     return Actor(
         user_id=account.id,
         role=role,
@@ -267,9 +267,8 @@ def _guard() -> Response | None:
 
 def _keep_looks(response: Response) -> Response:
     """Keep who was shown whose file before the answer leaves; without it nobody is answered."""
-    db: SQLAlchemy = current_app.extensions["sqlalchemy"]
     if response.status_code < 400:
-        write_looks(db.session(), current_app.extensions["ports"])
+        write_looks(at_hand.session(), at_hand.ports())
     return response
 
 

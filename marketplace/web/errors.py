@@ -16,6 +16,7 @@ from werkzeug.exceptions import HTTPException
 from marketplace.kernel.db import is_away
 from marketplace.kernel.errors import BadInput, DomainError
 from marketplace.kernel.log import get_logger
+from marketplace.web.at_hand import session
 from marketplace.web.words.refusals import error_sentence
 
 STATUS_OF_KIND = {
@@ -102,7 +103,7 @@ def _refused(error: DomainError) -> Response:
 
 def _unkept(error: DataError) -> Response:
     """Answer what the database could not keep: a text too long, a number too large. Nothing was kept."""
-    current_app.extensions["sqlalchemy"].session.rollback()
+    session().rollback()
     _log.warning("value_refused", endpoint=request.endpoint, why=type(error.orig).__name__)
     return answer(problem_of(BadInput()))
 

@@ -7,24 +7,23 @@ from datetime import date, datetime, timedelta
 from apiflask import APIFlask
 from babel.dates import format_date
 from babel.numbers import format_decimal
-from flask import current_app
 from flask_babel import get_locale, ngettext
 from flask_babel import gettext as _
 
 from marketplace.kernel.clock import local, today
 from marketplace.kernel.crypto import mask_name, mask_phone
 from marketplace.kernel.money import yuan_from_fen
+from marketplace.web.at_hand import ports
 
 
 def now() -> datetime:
     """Return the present instant of the application's clock."""
-    at: datetime = current_app.extensions["ports"].clock.now()
-    return at
+    return ports().clock.now()
 
 
 def today_here() -> date:
     """Return today's date in Asia/Shanghai by the application's clock."""
-    return today(current_app.extensions["ports"].clock)
+    return today(ports().clock)
 
 
 def is_chinese() -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from flask import current_app
 from flask_security.totp import Totp
 from passlib.exc import TokenError
 
 from marketplace.accounts.models import Account
 from marketplace.accounts.service import use_code
+from marketplace.web.at_hand import session
 
 
 class CodesUsedOnce(Totp):  # type: ignore[misc]
@@ -25,5 +25,4 @@ class CodesUsedOnce(Totp):  # type: ignore[misc]
             match = self._totp.verify(token, totp_secret, window=window)
         except TokenError:
             return False
-        db = current_app.extensions["sqlalchemy"]
-        return use_code(db.session, user.id, counter=match.counter)
+        return use_code(session(), user.id, counter=match.counter)

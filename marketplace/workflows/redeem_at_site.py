@@ -108,7 +108,9 @@ def _at_site(
         return _taken(session, actor, site, found, served, at)
     why = found.why or ("nothing_booked" if row is None else "")
     if why or row is None:
-        return _refused(session, actor, site, found, row, why, at)
+        _keep_refusal(session, actor, site, found, row, why, at)
+        # Whoever holds a card that proves nothing is not told whose it is or what is booked on it.
+        return Redeemed(None, None, "refused" if row is None else row.state, why=why)
     crew = checked_crew(session, row, request.caregiver_ids, at)
     begun = {v.caregiver_id: v for v in visits.of_work_order(session, row.id)}
     proof = {
@@ -159,11 +161,11 @@ def _taken(
     """Say that it was given already; the hotline hears of it where it is no slip of the hand."""
     ended = [v.check_out_at for v in visits.of_work_order(session, served.id) if v.check_out_at]
     slip = bool(ended) and at - max(ended) < READ_TWICE
-    _refused(session, actor, site, found, served, "already_taken", at, is_told=not slip)
+    _keep_refusal(session, actor, site, found, served, "already_taken", at, is_told=not slip)
     return Redeemed(served.id, served.elder_id, "refused", why="already_taken")
 
 
-def _refused(
+def _keep_refusal(
     session: Session,
     actor: Actor,
     site: Site,
@@ -173,7 +175,8 @@ def _refused(
     at: datetime,
     *,
     is_told: bool = True,
-) -> Redeemed:
+) -> None:
+    """Record that a card moved nothing, and why; ``is_told``: the hotline hears of it."""
     if is_told:
         outbox.post(
             session,
@@ -199,5 +202,3 @@ def _refused(
         card_id=found.card_id,
         site_id=site.id,
     )
-    # Whoever holds a card that proves nothing is not told whose it is or what is booked on it.
-    return Redeemed(None, None, "refused" if row is None else row.state, why=why)

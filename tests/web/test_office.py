@@ -19,7 +19,7 @@ from marketplace.kernel.audit import AuditEvent
 from marketplace.kernel.clock import Period, today
 from marketplace.kernel.db import transaction
 from marketplace.vouchers.models import GrantRun
-from marketplace.web.pages.office import sheet
+from marketplace.web.sheets import sheet
 from tests import builders, small_city
 from tests.databases import filled
 from tests.web.conftest import one_for_each_role

@@ -13,7 +13,8 @@ from marketplace.kernel.errors import BadInput
 from marketplace.queries.day_plan import day_plan
 from marketplace.web.api import answers as out
 from marketplace.web.api import bodies
-from marketplace.web.api.frame import for_action, ports, session, write
+from marketplace.web.api.frame import for_action, write
+from marketplace.web.at_hand import ports, session
 from marketplace.web.auth import current_actor
 from marketplace.workflows.assign import AssignRequest, assign_day, export_day
 from marketplace.workflows.policy import Action

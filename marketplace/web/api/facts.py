@@ -10,7 +10,8 @@ from marketplace.kernel.clock import Period
 from marketplace.queries import crosschecks as views
 from marketplace.queries.month_fraud import month_findings
 from marketplace.web.api import answers as out
-from marketplace.web.api.frame import for_action, period_of, session
+from marketplace.web.api.frame import for_action, period_of
+from marketplace.web.at_hand import session
 from marketplace.web.auth import current_actor
 from marketplace.workflows.policy import Action
 from marketplace.workflows.reach import reach

@@ -6,13 +6,11 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from flask import current_app, request
-from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy.orm import Session
+from flask import request
 
 from marketplace.kernel.clock import Period
 from marketplace.kernel.errors import BadInput
-from marketplace.kernel.ports import Ports
+from marketplace.web.at_hand import ports, session
 from marketplace.web.auth import EVERYONE, allow, current_actor
 from marketplace.workflows.policy import Action, roles_of
 
@@ -24,19 +22,6 @@ KEY_HEADER = "Idempotency-Key"
 def for_action(action: Action) -> Callable[[F], F]:
     """Declare a route open to the roles that may do the action to at least some object."""
     return allow(*sorted(roles_of(action) & EVERYONE))
-
-
-def session() -> Session:
-    """Return the request's database session."""
-    db: SQLAlchemy = current_app.extensions["sqlalchemy"]
-    found: Session = db.session()
-    return found
-
-
-def ports() -> Ports:
-    """Return the application's adapters."""
-    found: Ports = current_app.extensions["ports"]
-    return found
 
 
 def command_key() -> str:

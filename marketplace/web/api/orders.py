@@ -11,7 +11,8 @@ from marketplace.orders import service as orders
 from marketplace.queries import orders as views
 from marketplace.web.api import answers as out
 from marketplace.web.api import bodies
-from marketplace.web.api.frame import for_action, ports, session, write
+from marketplace.web.api.frame import for_action, write
+from marketplace.web.at_hand import ports, session
 from marketplace.web.auth import current_actor
 from marketplace.workflows import accept, cancel, offer, place, recur, slots, substitute, take
 from marketplace.workflows.policy import Action

@@ -11,7 +11,8 @@ from marketplace.kernel.actor import Role
 from marketplace.queries import statements as views
 from marketplace.web.api import answers as out
 from marketplace.web.api import bodies
-from marketplace.web.api.frame import command_key, for_action, period_of, ports, session, write
+from marketplace.web.api.frame import command_key, for_action, period_of, write
+from marketplace.web.at_hand import ports, session
 from marketplace.web.auth import allow, current_actor
 from marketplace.workflows import place, reverse, settle, statements
 from marketplace.workflows.policy import About, Action, require, roles_of

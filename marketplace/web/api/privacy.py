@@ -9,7 +9,8 @@ from apiflask import APIBlueprint
 from marketplace.queries.as_of import elder_as_of
 from marketplace.web.api import answers as out
 from marketplace.web.api import bodies
-from marketplace.web.api.frame import for_action, ports, session, write
+from marketplace.web.api.frame import for_action, write
+from marketplace.web.at_hand import ports, session
 from marketplace.web.auth import current_actor
 from marketplace.workflows import privacy
 from marketplace.workflows.look_back import may_see_as_of

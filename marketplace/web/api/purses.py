@@ -10,7 +10,8 @@ from marketplace.queries.entitlements import owed_fen, purses
 from marketplace.queries.purse_history import movements
 from marketplace.web.api import answers as out
 from marketplace.web.api import bodies
-from marketplace.web.api.frame import for_action, ports, session, write
+from marketplace.web.api.frame import for_action, write
+from marketplace.web.at_hand import ports, session
 from marketplace.web.auth import current_actor
 from marketplace.web.formats import today_here
 from marketplace.workflows import purses as steps

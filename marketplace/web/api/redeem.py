@@ -8,7 +8,8 @@ from apiflask import APIBlueprint
 
 from marketplace.web.api import answers as out
 from marketplace.web.api import bodies
-from marketplace.web.api.frame import for_action, ports, session, write
+from marketplace.web.api.frame import for_action, write
+from marketplace.web.at_hand import ports, session
 from marketplace.web.auth import current_actor
 from marketplace.workflows import cards, redeem_at_site, redeem_by_phone, redeem_on_paper
 from marketplace.workflows.policy import Action

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from marketplace.kernel.actor import Role
 from marketplace.kernel.errors import NotFound
+from marketplace.web.at_hand import ports
 from marketplace.web.auth import allow, current_actor
 from marketplace.web.pages.live import ring_topic
 
@@ -45,6 +46,6 @@ def ring(json_data: Ring) -> Any:
             raise NotFound(kind="operator", id=json_data.operator)
         account_id = found.id
     url = url_for("hotline.console", phone=json_data.phone, call=json_data.call)
-    feed = current_app.extensions["ports"].live
+    feed = ports().live
     feed.publish(ring_topic(account_id), {"ring": {"url": url, "phone": json_data.phone[-4:]}})
     return RingOut(url=url)

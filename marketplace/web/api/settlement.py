@@ -10,7 +10,8 @@ from apiflask import APIBlueprint
 from marketplace.settlement import service as settlement
 from marketplace.web.api import answers as out
 from marketplace.web.api import bodies
-from marketplace.web.api.frame import command_key, for_action, ports, session, write
+from marketplace.web.api.frame import command_key, for_action, write
+from marketplace.web.at_hand import ports, session
 from marketplace.web.auth import current_actor
 from marketplace.workflows import cash_back, holdback, own_money, sampling, vendor_debts
 from marketplace.workflows.policy import About, Action, require

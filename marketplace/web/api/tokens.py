@@ -9,12 +9,12 @@ from apiflask import APIBlueprint
 from flask import current_app
 from flask_security.proxies import _security
 from flask_security.utils import hash_password
-from sqlalchemy.orm import Session
 
 from marketplace.accounts.models import Account
 from marketplace.kernel.errors import DomainError
 from marketplace.web.api.answers import Me, Token
 from marketplace.web.api.bodies import SignIn
+from marketplace.web.at_hand import session
 from marketplace.web.auth import EVERYONE, allow, current_actor, public, without_csrf
 from marketplace.web.throttle import count_wrong_code
 
@@ -56,7 +56,7 @@ def create_token(json_data: SignIn) -> dict[str, Any]:
     if account.tf_primary_method and not _code_fits(account, json_data.code):
         count_wrong_code()
         raise SignInRefused(field="code")
-    db: Session = current_app.extensions["sqlalchemy"].session
+    db = session()
     token = account.get_auth_token()
     role = account.roles[0].name if account.roles else ""
     answer = {"token": token, "user_id": account.id, "role": role}

@@ -9,7 +9,8 @@ from apiflask import APIBlueprint
 from marketplace.queries.suspensions import suspensions_of
 from marketplace.web.api import answers as out
 from marketplace.web.api import bodies
-from marketplace.web.api.frame import for_action, session, write
+from marketplace.web.api.frame import for_action, write
+from marketplace.web.at_hand import session
 from marketplace.web.auth import current_actor
 from marketplace.workflows import suspend
 from marketplace.workflows.policy import Action, require

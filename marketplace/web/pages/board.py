@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from apiflask import APIBlueprint
-from flask import current_app, flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
 from werkzeug.wrappers import Response
@@ -19,13 +19,15 @@ from marketplace.kernel.ids import new_id
 from marketplace.queries import board as boards
 from marketplace.queries import vendor_desk
 from marketplace.queries.board import Board, VendorChoice
+from marketplace.web.asked import day as asked_day
 from marketplace.web.asked import day_of, second_of
 from marketplace.web.asked import offset as asked_offset
+from marketplace.web.at_hand import ports, session
 from marketplace.web.auth import allow, current_actor
 from marketplace.web.formats import now, today_here
 from marketplace.web.map_shapes import district_names
-from marketplace.web.pages.bureau import asked_day, asked_district
-from marketplace.web.pages.frame import say_refusal, session
+from marketplace.web.pages.bureau import asked_district
+from marketplace.web.pages.frame import say_refusal, write
 from marketplace.web.words.planning import BINDINGS, LEFT_OUT
 from marketplace.web.words.refusals import error_sentence
 from marketplace.workflows import board as steps
@@ -110,7 +112,7 @@ def page() -> str:
     preview, problem = _preview(asked, actor)
     why = None
     if asked.visit and not asked.fill and not asked.ill:
-        why = steps.why(session(), current_app.extensions["ports"], actor, asked.visit)
+        why = steps.why(session(), ports(), actor, asked.visit)
     shown = _shown(asked)
     ids = {c.work_order_id for c in preview.changes} | set(preview.left) if preview else set()
     return render_template(
@@ -147,7 +149,7 @@ def page() -> str:
 
 def _town_word(code: str) -> str:
     """Return the name of a town or street, its number where the gazetteer has none."""
-    return current_app.extensions["ports"].geocoder.name(code) or code
+    return ports().geocoder.name(code) or code
 
 
 def _replace(asked: Asked, **changed: Any) -> Asked:
@@ -224,17 +226,18 @@ def _ill_name(asked: Asked) -> str | None:
 
 def _preview(asked: Asked, actor: Actor) -> tuple[Preview | None, str | None]:
     """Return what the change asked about would do, or the sentence for why it cannot be asked."""
-    ports = current_app.extensions["ports"]
     try:
         if asked.fill and asked.vendor:
             return (
-                steps.preview_fill(session(), ports, actor, day=asked.day, vendor_id=asked.vendor),
+                steps.preview_fill(
+                    session(), ports(), actor, day=asked.day, vendor_id=asked.vendor
+                ),
                 None,
             )
         if asked.ill:
             return (
                 steps.preview_absence(
-                    session(), ports, actor, caregiver_id=asked.ill, day=asked.day
+                    session(), ports(), actor, caregiver_id=asked.ill, day=asked.day
                 ),
                 None,
             )
@@ -242,7 +245,7 @@ def _preview(asked: Asked, actor: Actor) -> tuple[Preview | None, str | None]:
             return (
                 steps.preview_move(
                     session(),
-                    ports,
+                    ports(),
                     actor,
                     work_order_id=asked.visit,
                     caregiver_ids=asked.who,
@@ -266,13 +269,7 @@ def keep() -> Response:
     lock = [form["back"]] if form.get("lock") and form.get("back") else []
     asked = KeepRequest(day_of(form.get("day", ""), field="day"), seats, lock)
     with say_refusal():
-        kept = keep_changes(
-            session(),
-            current_app.extensions["ports"],
-            current_actor(),
-            key=form.get("key", ""),
-            request=asked,
-        )
+        kept = write(keep_changes, asked)
         flash(
             ngettext(
                 "Kept: %(num)s visit changed.",
@@ -290,13 +287,7 @@ def offer() -> Response:
     """Offer a visit that no vendor has to those that were ticked; the first to accept has it."""
     asked = OfferRequest(request.form.get("visit", ""), request.form.getlist("to"))
     try:
-        offer_to(
-            session(),
-            current_app.extensions["ports"],
-            current_actor(),
-            key=request.form.get("key", ""),
-            request=asked,
-        )
+        write(offer_to, asked)
         flash(_("Offered. The first to accept has it."), "ok")
     except DomainError as refused:
         session().rollback()
@@ -310,13 +301,7 @@ def lock() -> Response:
     """Lock a visit against planning, or take the lock off."""
     visit, locked = request.form.get("visit", ""), request.form.get("lock") == "1"
     with say_refusal():
-        lock_visit(
-            session(),
-            current_app.extensions["ports"],
-            current_actor(),
-            key=request.form.get("key", ""),
-            request=LockRequest(visit, locked),
-        )
+        write(lock_visit, LockRequest(visit, locked))
         flash(_("Locked: planning leaves it alone.") if locked else _("The lock is off."), "ok")
     return redirect(_back())
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 from apiflask import APIBlueprint
 from flask import jsonify, render_template, request
 from flask.wrappers import Response
@@ -16,24 +14,16 @@ from marketplace.queries.month import mood, purse
 from marketplace.queries.red_list import red_list
 from marketplace.queries.today import today, vendor_shares
 from marketplace.web import asked
+from marketplace.web.at_hand import session
 from marketplace.web.auth import allow, current_actor
 from marketplace.web.formats import now, today_here
 from marketplace.web.map_shapes import WIDTH, district_map, district_names
-from marketplace.web.pages.frame import session
 from marketplace.web.words.planning import LEFT_OUT
 from marketplace.workflows.policy import Action, scope
 
 bp = APIBlueprint("bureau", __name__, enable_openapi=False)
 
 _PAGE = 25
-
-
-def asked_day() -> date:
-    """Return the day that the address asks for, today where it asks for none."""
-    text = request.args.get("day", "")
-    if not text:
-        return today_here()
-    return asked.day_of(text, field="day")
 
 
 def asked_district() -> str | None:
@@ -70,7 +60,7 @@ def today_page() -> str:
 def plan_page() -> str:
     """Show the day's plan: a map, and beside it what was left out and why."""
     reach = scope(current_actor(), Action.SEE_PLAN)
-    day, district = asked_day(), asked_district()
+    day, district = asked.day(), asked_district()
     reason = request.args.get("reason") or None
     offset = asked.offset()
     plan = plans.day_plan(
@@ -100,7 +90,7 @@ def plan_map() -> Response:
     Who may not read addresses gets homes to a hundred metres, else the point would be the address.
     """
     reach = scope(current_actor(), Action.SEE_PLAN)
-    day, district = asked_day(), asked_district()
+    day, district = asked.day(), asked_district()
     vendor = request.args.get("vendor") or None
     points = plans.map_points(session(), reach, day=day, district=district, vendor=vendor)
     routes = plans.map_routes(session(), reach, day=day, vendor=vendor) if vendor else []

@@ -21,10 +21,11 @@ from marketplace.visits.rules import CodeWrong
 from marketplace.web.api.types import Code, Id, Moment, Note
 from marketplace.web.asked import day_of, second_of
 from marketplace.web.assets import STATIC
+from marketplace.web.at_hand import ports, session
 from marketplace.web.auth import allow, current_actor, public
 from marketplace.web.errors import problem_of
 from marketplace.web.formats import now, today_here
-from marketplace.web.pages.frame import say_refusal, session
+from marketplace.web.pages.frame import say_refusal, write
 from marketplace.web.throttle import MOST_WRONG_CODES, count_wrong_code, wrong_codes
 from marketplace.web.words.visits import CATEGORY_ICONS, TASKS, WITHDRAW_WORDS, rule_word
 from marketplace.workflows.mistake import ASK_WITHIN, MistakeRequest, report_mistake
@@ -94,13 +95,7 @@ def cannot() -> Response:
     """Give the next visit back with a reason; somebody else is found."""
     form = request.form
     with say_refusal():
-        done = withdraw(
-            session(),
-            current_app.extensions["ports"],
-            current_actor(),
-            key=form.get("key", ""),
-            request=WithdrawRequest(form.get("visit", ""), form.get("reason", "")),
-        )
+        done = write(withdraw, WithdrawRequest(form.get("visit", ""), form.get("reason", "")))
         if done.caregiver_id:
             flash(_("Noted. Somebody else goes; you need not ring."), "ok")
         else:
@@ -160,7 +155,7 @@ def mistake() -> Response:
     with say_refusal():
         report_mistake(
             session(),
-            current_app.extensions["ports"],
+            ports(),
             current_actor(),
             key=f"mistake/{wanted.correction_id}",
             request=wanted,
@@ -173,7 +168,7 @@ def mistake() -> Response:
 @allow(Role.ELDER, Role.FAMILY, Role.VENDOR, Role.STREET, Role.BUREAU, Role.AUDITOR)
 def photo(evidence_id: str) -> Response:
     """Give a picture to whoever may see the visit's evidence."""
-    picture = open_photo(session(), current_app.extensions["ports"], current_actor(), evidence_id)
+    picture = open_photo(session(), ports(), current_actor(), evidence_id)
     return current_app.response_class(picture, mimetype="image/jpeg")
 
 
@@ -221,7 +216,6 @@ def _send_form() -> Response:
 
 
 def _take(item: Sent) -> None:
-    ports = current_app.extensions["ports"]
     shown = Shown(
         evidence_id=item.id,
         method=item.method,
@@ -258,7 +252,7 @@ def _take(item: Sent) -> None:
             work_order_id=item.work_order_id, visit_id=item.visit_id, shown=shown
         )
     try:
-        step(session(), ports, current_actor(), key=f"phone/{item.id}", request=asked)
+        step(session(), ports(), current_actor(), key=f"phone/{item.id}", request=asked)
     except CodeWrong:
         count_wrong_code()
         raise

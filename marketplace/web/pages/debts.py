@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from apiflask import APIBlueprint
-from flask import Response, current_app, flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
+from werkzeug.wrappers import Response
 
 from marketplace.kernel.actor import Role
-from marketplace.kernel.errors import BadInput
 from marketplace.kernel.ids import new_id
-from marketplace.kernel.money import fen_from_yuan
+from marketplace.web.asked import fen_of
+from marketplace.web.at_hand import session
 from marketplace.web.auth import allow, current_actor
 from marketplace.web.formats import cny
 from marketplace.web.map_shapes import district_names
-from marketplace.web.pages.frame import say_refusal, session
+from marketplace.web.pages.frame import say_refusal, write
 from marketplace.workflows import vendor_debts
 
 bp = APIBlueprint("debts", __name__, enable_openapi=False)
@@ -36,25 +35,13 @@ def page() -> str:
     )
 
 
-def _ports() -> Any:
-    return current_app.extensions["ports"]
-
-
-def _fen() -> int:
-    text = request.form.get("yuan", "")
-    try:
-        return fen_from_yuan(text)
-    except ValueError:
-        raise BadInput(field="yuan", value=text[:40], expected="150.00") from None
-
-
 def _said(done: vendor_debts.Settled) -> None:
     left = cny(done.debt_fen)
     flash(_("Booked: %(sum)s. Still owed: %(left)s.", sum=cny(done.fen), left=left), "ok")
 
 
 def _back() -> Response:
-    return redirect(url_for(".page"))  # type: ignore[return-value]
+    return redirect(url_for(".page"))
 
 
 @bp.post("/debts/repay")
@@ -64,13 +51,12 @@ def repay() -> Response:
     form = request.form
     with say_refusal():
         asked = vendor_debts.RepayRequest(
-            form.get("vendor", ""), form.get("district", ""), _fen(), form.get("receipt", "")
+            form.get("vendor", ""),
+            form.get("district", ""),
+            fen_of(form.get("yuan", ""), field="yuan"),
+            form.get("receipt", ""),
         )
-        _said(
-            vendor_debts.repay(
-                session(), _ports(), current_actor(), key=form.get("key", ""), request=asked
-            )
-        )
+        _said(write(vendor_debts.repay, asked))
     return _back()
 
 
@@ -81,11 +67,12 @@ def propose() -> Response:
     form = request.form
     with say_refusal():
         asked = vendor_debts.WriteOffRequest(
-            form.get("vendor", ""), form.get("district", ""), _fen(), form.get("reason", "")
+            form.get("vendor", ""),
+            form.get("district", ""),
+            fen_of(form.get("yuan", ""), field="yuan"),
+            form.get("reason", ""),
         )
-        vendor_debts.propose_write_off(
-            session(), _ports(), current_actor(), key=form.get("key", ""), request=asked
-        )
+        write(vendor_debts.propose_write_off, asked)
         flash(_("Proposed. A second person has to agree."), "ok")
     return _back()
 
@@ -97,9 +84,5 @@ def give_up() -> Response:
     form = request.form
     with say_refusal():
         asked = vendor_debts.WriteOffDecision(form.get("proposal", ""), form.get("reason", ""))
-        _said(
-            vendor_debts.write_off(
-                session(), _ports(), current_actor(), key=form.get("key", ""), request=asked
-            )
-        )
+        _said(write(vendor_debts.write_off, asked))
     return _back()

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 import segno
 from apiflask import APIBlueprint
-from flask import current_app, render_template, request
+from flask import render_template, request
 from flask_babel import gettext as _
 
 from marketplace.kernel.actor import Role
@@ -19,9 +19,9 @@ from marketplace.kernel.ids import new_id
 from marketplace.queries import elder_home
 from marketplace.queries.elder_home import UsualOrder, VisitLine
 from marketplace.queries.hotline import Helper, helpers
+from marketplace.web.at_hand import ports, session
 from marketplace.web.auth import allow, current_actor
 from marketplace.web.formats import is_chinese, now, today_here
-from marketplace.web.pages.frame import session
 from marketplace.web.words.money import PayLine, pay_lines
 from marketplace.web.words.visits import CATEGORY_ICONS
 from marketplace.workflows.place import OrderRequest
@@ -59,7 +59,7 @@ def home() -> str:
     chosen = request.args.get("of") or bound[0]
     if chosen not in actor.elder_ids:
         raise NotAllowed(action=Action.SEE_ELDER.value, role=actor.role.value)
-    seen = see_elder(session(), current_app.extensions["ports"], actor, chosen)
+    seen = see_elder(session(), ports(), actor, chosen)
     today = today_here()
     sees_visits = Action.SEE_WORK_ORDER in seen.may
     lines = (
@@ -116,7 +116,7 @@ def dial(sealed: bytes | None) -> Dial | None:
     """Return a sealed telephone for a button: masked to the eye, whole to the telephone."""
     if sealed is None:
         return None
-    number = current_app.extensions["ports"].vault.open(sealed)
+    number = ports().vault.open(sealed)
     return Dial(mask_phone(number), f"tel:{number}") if number else None
 
 
@@ -128,7 +128,7 @@ def code() -> str:
     chosen = request.args.get("of") or next(iter(sorted(actor.elder_ids)), "")
     if chosen not in actor.elder_ids:
         raise NotAllowed(action=Action.SEE_HOME_CODE.value, role=actor.role.value)
-    shown = home_code(session(), current_app.extensions["ports"], actor, chosen)
+    shown = home_code(session(), ports(), actor, chosen)
     picture = segno.make(shown.qr, error="m").svg_data_uri(scale=6, border=2)
     return render_template(
         "home_code.html",
@@ -165,7 +165,7 @@ def priced(
     try:
         previews = preview_first(
             session(),
-            current_app.extensions["ports"],
+            ports(),
             current_actor(),
             elder_id=elder_id,
             choices=choices,

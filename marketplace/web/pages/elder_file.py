@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
 
 from apiflask import APIBlueprint
-from flask import current_app, flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
@@ -16,9 +15,10 @@ from marketplace.queries import elder_home
 from marketplace.queries.as_of import elder_as_of
 from marketplace.queries.people import account_names
 from marketplace.web import asked
+from marketplace.web.at_hand import ports, session
 from marketplace.web.auth import allow, current_actor
 from marketplace.web.formats import today_here
-from marketplace.web.pages.frame import home_of, say_refusal, session
+from marketplace.web.pages.frame import home_of, say_refusal, write
 from marketplace.web.pages.ordering import desk_of
 from marketplace.web.words.people import FILE_PARTS, PURPOSES, ROLES
 from marketplace.web.words.programmes import source_words
@@ -49,10 +49,6 @@ _READERS = (
 _LOOKS = 50
 
 
-def _ports() -> Any:
-    return current_app.extensions["ports"]
-
-
 @bp.get("/elders/<elder_id>/file")
 @allow(*_READERS)
 def page(elder_id: str) -> str:
@@ -63,14 +59,14 @@ def page(elder_id: str) -> str:
 
 def _page(elder_id: str, *, on: date | None = None, id_number: str = "") -> str:
     actor = current_actor()
-    seen = see_file(session(), _ports(), actor, elder_id)
+    seen = see_file(session(), ports(), actor, elder_id)
     consents, looks, then = [], [], None
     if Action.SEE_CONSENTS in seen.may:
-        consents = consents_of(session(), _ports(), actor, elder_id)
+        consents = consents_of(session(), ports(), actor, elder_id)
     if Action.SEE_LOOKS in seen.may:
-        looks = looks_into(session(), _ports(), actor, elder_id, limit=_LOOKS)
+        looks = looks_into(session(), ports(), actor, elder_id, limit=_LOOKS)
     if on is not None:
-        may_see_as_of(session(), _ports(), actor, elder_id)
+        may_see_as_of(session(), ports(), actor, elder_id)
         then = elder_as_of(session(), elder_id, on)
     return render_template(
         "elder_file.html",
@@ -106,7 +102,7 @@ def keep_consent(elder_id: str) -> Response:
         elder_id, form.get("purpose", ""), form.get("reference", "").strip()[:100]
     )
     with say_refusal():
-        done = step(session(), _ports(), current_actor(), key=form.get("key", ""), request=wanted)
+        done = write(step, wanted)
         flash(_("The consent holds.") if done.holds else _("The consent is withdrawn."), "ok")
     return redirect(url_for(".page", elder_id=elder_id))
 
@@ -117,8 +113,6 @@ def show_id_number(elder_id: str) -> Response | str:
     """Show the identity number once, on this answer alone; who asked and why is kept."""
     wanted = RevealRequest(elder_id, request.form.get("reason", ""))
     with say_refusal():
-        shown = reveal_id_number(
-            session(), _ports(), current_actor(), key=request.form.get("key", ""), request=wanted
-        )
+        shown = write(reveal_id_number, wanted)
         return _page(elder_id, id_number=shown.id_number)
     return redirect(url_for(".page", elder_id=elder_id))

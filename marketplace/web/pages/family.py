@@ -17,10 +17,11 @@ from marketplace.kernel.errors import DomainError, NotAllowed
 from marketplace.kernel.ids import new_id
 from marketplace.queries import elder_home
 from marketplace.queries.bill import bill
-from marketplace.web.asked import period_of
+from marketplace.web import asked
+from marketplace.web.at_hand import ports, session
 from marketplace.web.auth import allow, current_actor, public
 from marketplace.web.formats import today_here, when
-from marketplace.web.pages.frame import session
+from marketplace.web.pages.frame import form_key, write
 from marketplace.web.words.calls import COMPLAINTS
 from marketplace.web.words.money import pay_lines
 from marketplace.web.words.people import POWERS
@@ -53,12 +54,11 @@ def bill_page() -> str:
     chosen = request.args.get("of") or next(iter(sorted(actor.elder_ids)), "")
     if chosen not in actor.elder_ids:
         raise NotAllowed(action=Action.SEE_MONEY.value, role=actor.role.value)
-    seen = see_elder(session(), current_app.extensions["ports"], actor, chosen)
+    seen = see_elder(session(), ports(), actor, chosen)
     if Action.SEE_MONEY not in seen.may:
         raise NotAllowed(action=Action.SEE_MONEY.value, needs_power="see_money")
     this = Period.of(today_here())
-    text = request.args.get("month", "")
-    period = period_of(text, field="month") if text else this.previous()
+    period = asked.period(this.previous())
     months = [this]
     while len(months) <= MONTHS_BACK:
         months.append(months[-1].previous())
@@ -106,7 +106,7 @@ def make_code() -> str:
     wanted = LinkCodeRequest(
         elder_id=next(iter(sorted(actor.elder_ids)), ""), powers=request.form.getlist("power")
     )
-    made = make_link_code(session(), current_app.extensions["ports"], actor, request=wanted)
+    made = make_link_code(session(), ports(), actor, request=wanted)
     return _people(made)
 
 
@@ -116,13 +116,7 @@ def change(link_id: str) -> Response:
     """Change what a relative may do, or end it."""
     ends = request.form.get("act") == "end"
     wanted = PowersRequest(link_id=link_id, powers=[] if ends else request.form.getlist("power"))
-    done = set_powers(
-        session(),
-        current_app.extensions["ports"],
-        current_actor(),
-        key=request.form.get("key", ""),
-        request=wanted,
-    )
+    done = write(set_powers, wanted)
     flash(
         _("Changed. It holds from now on.") if done.powers else _("Ended. They see nothing more."),
         "ok",
@@ -147,9 +141,9 @@ def link() -> Response | str:
     try:
         linked = use_link_code(
             session(),
-            current_app.extensions["ports"],
+            ports(),
             current_actor(),
-            key=form.get("key", ""),
+            key=form_key(),
             code=form.get("code", ""),
             name=current_user.display_name,
             relation=form.get("relation", "").strip(),
@@ -183,7 +177,7 @@ def join() -> Response | str:
     try:
         joined = join_family(
             session(),
-            current_app.extensions["ports"],
+            ports(),
             code=form.get("code", ""),
             password=form.get("password", ""),
             request=wanted,
@@ -221,13 +215,7 @@ def complain_of(work_order_id: str) -> Response:
         text=request.form.get("text", "").strip()[:400],
         work_order_id=work_order_id,
     )
-    done = complain(
-        session(),
-        current_app.extensions["ports"],
-        current_actor(),
-        key=request.form.get("key", ""),
-        request=wanted,
-    )
+    done = write(complain, wanted)
     said = _("Taken. 12349 rings you %(when)s at the latest.", when=when(done.contact_by))
     flash(said, "wait")
     return redirect(url_for("work.page", work_order_id=work_order_id))

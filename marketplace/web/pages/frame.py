@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from apiflask import APIFlask
 from flask import current_app, flash, g, request, url_for
@@ -17,6 +17,8 @@ from marketplace.config import Settings
 from marketplace.kernel.actor import Role
 from marketplace.kernel.clock import second_of
 from marketplace.kernel.errors import DomainError
+from marketplace.web.at_hand import ports, session
+from marketplace.web.auth import current_actor
 from marketplace.web.formats import cny, is_chinese, now, today_here, yuan
 from marketplace.web.words.money import CHECKS, ENTRY_KINDS, MONEY_STATES, programme_word
 from marketplace.web.words.people import ROLES
@@ -24,19 +26,21 @@ from marketplace.web.words.planning import help_words, relaxed_words, remaining_
 from marketplace.web.words.refusals import error_sentence
 from marketplace.web.words.visits import CHANNELS, STATES, proof_word, rule_word, unit_word
 
+Done = TypeVar("Done")
+
 _PLAN = ("bureau.plan_page", _l("Plan"))
 _SERVICES = ("ordering.storefront", _l("Services"))
 _MONEY = ("money.money_page", _l("Money"))
 _BOARD = ("board.page", _l("Board"))
 _TODAY = ("bureau.today_page", _l("Today"))
 
-_CASES = ("office.cases_page", _l("Cases"))
-_GRANTS = ("office.grants_page", _l("Grants"))
-_PROGRAMMES = ("office.programmes_page", _l("Programmes"))
-_SETTLEMENT = ("office.settlement_page", _l("Settlement"))
+_CASES = ("cases.page", _l("Cases"))
+_GRANTS = ("grants.page", _l("Grants"))
+_PROGRAMMES = ("programmes.page", _l("Programmes"))
+_SETTLEMENT = ("settlement.page", _l("Settlement"))
 _MESSAGES = ("messages.page", _l("Messages"))
 _PAPER = ("paper.page", _l("Paper slips"))
-_FAIRNESS = ("office.fairness_page", _l("Fairness"))
+_FAIRNESS = ("fairness.page", _l("Fairness"))
 
 NAV: dict[Role, list[tuple[str, Any]]] = {
     Role.BUREAU: [
@@ -128,9 +132,14 @@ class DemoRole:
     sees: str
 
 
-def session() -> Any:
-    """Return the request's database session."""
-    return current_app.extensions["sqlalchemy"].session
+def form_key() -> str:
+    """Return the key that the page put into its form: the same form sent twice is one command."""
+    return request.form.get("key", "")
+
+
+def write(step: Callable[..., Done], asked: Any) -> Done:
+    """Run one workflow step for the form, once for its key."""
+    return step(session(), ports(), current_actor(), key=form_key(), request=asked)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from apiflask import APIBlueprint
-from flask import current_app, flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
@@ -24,11 +24,12 @@ from marketplace.queries.hotline import Found
 from marketplace.web import spoken
 from marketplace.web.asked import day_of
 from marketplace.web.asked import second_of as asked_second
+from marketplace.web.at_hand import ports, session
 from marketplace.web.auth import allow, current_actor
 from marketplace.web.formats import clock_of, now, today_here, when, when_s, yuan
 from marketplace.web.map_shapes import district_names
 from marketplace.web.pages.elder import dial, priced, request_of
-from marketplace.web.pages.frame import say_refusal, session
+from marketplace.web.pages.frame import say_refusal, write
 from marketplace.web.pages.moving import move_visit, other_times
 from marketplace.web.words.calls import CALL_REASONS, CALLER_FIELDS, COMPLAINTS
 from marketplace.web.words.people import POWERS
@@ -75,7 +76,7 @@ def find(text: str) -> list[Found]:
     text = text.strip()
     digits = text.replace("-", "").replace(" ", "")
     if digits.isdecimal() and len(digits) >= 7:
-        vault = current_app.extensions["ports"].vault
+        vault = ports().vault
         return hotline.by_phone(session(), vault.index(digits))
     return hotline.by_name(session(), text) if text else []
 
@@ -144,8 +145,7 @@ def find_part() -> str:
 
 
 def _card(elder_id: str, call: str) -> dict[str, object]:
-    ports = current_app.extensions["ports"]
-    see_elder(session(), ports, current_actor(), elder_id)
+    see_elder(session(), ports(), current_actor(), elder_id)
     today = today_here()
     lines = elder_home.visits(
         session(),
@@ -179,7 +179,7 @@ def _card(elder_id: str, call: str) -> dict[str, object]:
         "usual": offered[:3],
         "recent": [v for v in lines if v.on <= today and v.state not in OPEN][-5:][::-1],
         "missed": missed,
-        "repairs": repairs(session(), ports, current_actor(), missed.id) if missed else [],
+        "repairs": repairs(session(), ports(), current_actor(), missed.id) if missed else [],
         "may_move": coming is not None and coming.state != State.IN_SERVICE,
         "cancelling": None if coming is None else cancel_terms(_starts(coming), now()),
         "complain": [v for v in lines if v.state in MAY_COMPLAIN][-3:][::-1],
@@ -257,13 +257,7 @@ def take_on() -> Response | str:
         consent=call if new.agreed else "",
     )
     try:
-        known = onboard_caller(
-            session(),
-            current_app.extensions["ports"],
-            current_actor(),
-            key=form.get("key", ""),
-            request=wanted,
-        )
+        known = write(onboard_caller, wanted)
     except DomainError as error:
         session().rollback()
         new = replace(new, problem=CALLER_FIELDS.get(error.field or ""), field=error.field)
@@ -276,7 +270,7 @@ def take_on() -> Response | str:
 @allow(Role.HOTLINE)
 def places() -> str:
     """Give the communities under the address field while somebody types."""
-    geocoder = current_app.extensions["ports"].geocoder
+    geocoder = ports().geocoder
     return render_template(
         "hotline_places.html", places=geocoder.named(request.args.get("address", ""))
     )
@@ -298,9 +292,8 @@ def result() -> Response:
         note=form.get("note", "").strip()[:400],
         answers=answers,
     )
-    ports, actor = current_app.extensions["ports"], current_actor()
     try:
-        ended = record_result(session(), ports, actor, key=form.get("key", ""), request=wanted)
+        ended = write(record_result, wanted)
     except DomainError as error:
         session().rollback()
         flash(error_sentence(error), "stop")
@@ -344,9 +337,7 @@ def link() -> Response:
         reference=form.get("call", "") if "consent" in form else "",
     )
     with say_refusal():
-        made = make_link_code(
-            session(), current_app.extensions["ports"], current_actor(), request=wanted
-        )
+        made = make_link_code(session(), ports(), current_actor(), request=wanted)
         said = _(
             "Read out: %(code)s. Good until %(time)s, for one relative.",
             code=f"{made.code[:4]} {made.code[4:]}",
@@ -374,13 +365,7 @@ def act() -> Response:
 
 
 def _run(step: Any, wanted: Any) -> Any:
-    return step(
-        session(),
-        current_app.extensions["ports"],
-        current_actor(),
-        key=request.form.get("key", ""),
-        request=wanted,
-    )
+    return write(step, wanted)
 
 
 def _visit() -> str:

@@ -20,8 +20,8 @@ from flask import Response, current_app, request
 
 from marketplace.accounts.models import STAFF
 from marketplace.kernel.ports import DESKS, LiveFeed
+from marketplace.web.at_hand import ports
 from marketplace.web.auth import allow, current_actor
-from marketplace.web.pages.frame import session
 from marketplace.web.seats import Seat, Seats
 
 bp = APIBlueprint("live", __name__, enable_openapi=False)
@@ -39,11 +39,11 @@ _QUIET = frozenset(
 @allow(*STAFF)
 def stream() -> Response:
     """Send an event whenever something changed, a comment every 15 seconds else."""
-    feed: LiveFeed = current_app.extensions["ports"].live
+    feed: LiveFeed = ports().live
     seats: Seats = current_app.extensions["live_seats"]
     account_id = current_actor().user_id
     # The account was read to open the door; a stream must not keep a database connection.
-    session().remove()
+    current_app.extensions["sqlalchemy"].session.remove()
     seat, displaced = seats.take(account_id)
     for other in displaced:
         feed.publish(ring_topic(other.account_id), {"leave": other.id})
@@ -90,6 +90,6 @@ def register(app: APIFlask) -> None:
     def _tell(response: Response) -> Response:
         wrote = request.method not in {"GET", "HEAD", "OPTIONS"} and response.status_code < 400
         if wrote and request.endpoint not in _QUIET:
-            feed: LiveFeed = current_app.extensions["ports"].live
+            feed: LiveFeed = ports().live
             feed.publish(DESKS, {"changed": True})
         return response

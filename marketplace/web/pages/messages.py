@@ -7,10 +7,11 @@ from flask import render_template
 
 from marketplace.kernel.actor import Actor, Role
 from marketplace.queries.messages import links_of, said_to
+from marketplace.web.at_hand import session
 from marketplace.web.auth import allow, current_actor
 from marketplace.web.formats import now
 from marketplace.web.messages import message_sentence
-from marketplace.web.pages.frame import home_of, session
+from marketplace.web.pages.frame import home_of
 from marketplace.web.pages.work import desk_of
 
 bp = APIBlueprint("messages", __name__, enable_openapi=False)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import secrets
+
 from apiflask import APIBlueprint
-from flask import render_template
+from flask import flash, redirect, render_template, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
 
 from marketplace.kernel.actor import Role
 from marketplace.queries import statements
 from marketplace.queries import trace as traces
+from marketplace.queries.trace import pick_fen
 from marketplace.queries.work_page import work_page
+from marketplace.web.at_hand import session
 from marketplace.web.auth import allow, current_actor
 from marketplace.web.map_shapes import district_names
-from marketplace.web.pages.frame import session
 from marketplace.web.words.money import OWN_MONEY, account_word, pay_lines
 from marketplace.workflows.policy import Action, scope
 from marketplace.workflows.see import see_money
@@ -47,3 +52,15 @@ def trace_page(work_order_id: str) -> str:
         account_word=account_word,
         names=district_names(),
     )
+
+
+@bp.get("/money/pick")
+@allow(Role.BUREAU, Role.AUDITOR)
+def pick() -> Response:
+    """Pick one fen by lot of all that was redeemed, and walk back from it."""
+    reach = scope(current_actor(), Action.SEE_MONEY)
+    found = pick_fen(session(), reach, lot=secrets.randbelow(10**9) / 10**9)
+    if found is None:
+        flash(_("Nothing has been redeemed yet."), "wait")
+        return redirect(url_for("money.money_page"))
+    return redirect(url_for("money.trace_page", work_order_id=found))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from apiflask import APIBlueprint
-from flask import current_app, flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
@@ -16,9 +16,10 @@ from marketplace.kernel.errors import DomainError
 from marketplace.kernel.ids import new_id
 from marketplace.queries import elder_home
 from marketplace.web.asked import day_of, second_of
+from marketplace.web.at_hand import ports, session
 from marketplace.web.auth import allow, current_actor
 from marketplace.web.formats import now, today_here, when_s
-from marketplace.web.pages.frame import session
+from marketplace.web.pages.frame import form_key
 from marketplace.web.words.refusals import error_sentence
 from marketplace.workflows.cancel import RescheduleRequest, cancel_terms, reschedule
 from marketplace.workflows.slots import Slot, propose_instead
@@ -59,8 +60,7 @@ class MovedTo:
 
 def other_times(work_order_id: str) -> OtherTimes:
     """Return what a visit of the reader's can be moved to."""
-    ports = current_app.extensions["ports"]
-    slots = propose_instead(session(), ports, current_actor(), work_order_id=work_order_id)
+    slots = propose_instead(session(), ports(), current_actor(), work_order_id=work_order_id)
     window = elder_home.window_of(session(), work_order_id)
     first = max(window.on, today_here()) + timedelta(days=1)
     days = [
@@ -79,11 +79,11 @@ def move_visit(work_order_id: str) -> MovedTo:
     begin, _dash, end = start.partition("-")
     on, start_s = day_of(day, field="time"), second_of(begin, field="time")
     end_s = second_of(end, field="time") if end else 0
-    ports, key = current_app.extensions["ports"], request.form.get("key", "")
+    key = form_key()
     if people:
         moved = move_to_slot(
             session(),
-            ports,
+            ports(),
             current_actor(),
             key=key,
             request=MoveRequest(work_order_id, on, start_s, [p for p in people.split("+") if p]),
@@ -91,7 +91,7 @@ def move_visit(work_order_id: str) -> MovedTo:
     else:
         moved = reschedule(
             session(),
-            ports,
+            ports(),
             current_actor(),
             key=key,
             request=RescheduleRequest(work_order_id, on, start_s, end_s),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from apiflask import APIBlueprint
-from flask import current_app, flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
@@ -20,9 +20,10 @@ from marketplace.queries.catalogue import ServiceView
 from marketplace.queries.elder_home import ElderView, SiteChoice
 from marketplace.web.asked import day_of
 from marketplace.web.asked import second_of as asked_second
+from marketplace.web.at_hand import ports, session
 from marketplace.web.auth import allow, current_actor, public
 from marketplace.web.formats import now, today_here
-from marketplace.web.pages.frame import session, signed_in_role
+from marketplace.web.pages.frame import form_key, signed_in_role
 from marketplace.web.words.money import pay_lines
 from marketplace.web.words.refusals import error_sentence
 from marketplace.web.words.visits import CATEGORY_ICONS
@@ -177,9 +178,8 @@ def _slots(
     if not people or not offered:
         return None, day
     query = SlotQuery(elder_id=chosen.elder or people[0].id, service_code=service.code, on=day)
-    ports = current_app.extensions["ports"]
     try:
-        found = propose_slots(session(), ports, current_actor(), query=query)
+        found = propose_slots(session(), ports(), current_actor(), query=query)
     except DomainError:
         # The order itself will say why; times of an order that is refused help nobody.
         session().rollback()
@@ -202,7 +202,7 @@ def _people(chosen: Chosen) -> list[ElderView]:
     if not chosen.elder:
         return []
     try:
-        see_elder(session(), current_app.extensions["ports"], actor, chosen.elder)
+        see_elder(session(), ports(), actor, chosen.elder)
     except DomainError:
         # Nobody of that number, or not of this desk's town: the form asks for the number again.
         return []
@@ -254,10 +254,9 @@ def check(code: str) -> str:
     """Show who would pay what, and ask once more; nothing is written."""
     service = catalogue.service(session(), code, on=today_here())
     chosen = Chosen.of_form()
-    ports = current_app.extensions["ports"]
     try:
         order = read_request(service, chosen, current_actor())
-        preview = preview_order(session(), ports, current_actor(), request=order)
+        preview = preview_order(session(), ports(), current_actor(), request=order)
     except DomainError as problem:
         session().rollback()
         return _form(service, chosen, problem)
@@ -299,7 +298,7 @@ def order(code: str) -> Response | str:
     chosen = Chosen.of_form()
     try:
         wanted = read_request(service, chosen, current_actor())
-        placed = _place(chosen, wanted, request.form.get("key", ""))
+        placed = _place(chosen, wanted, form_key())
     except DomainError as problem:
         session().rollback()
         return _form(service, chosen, problem)
@@ -309,9 +308,9 @@ def order(code: str) -> Response | str:
 
 def _place(chosen: Chosen, wanted: OrderRequest, key: str) -> Placed:
     """Place the order; with a time of the dispatcher's it holds the people who would come."""
-    ports, actor = current_app.extensions["ports"], current_actor()
+    actor = current_actor()
     taken = chosen.taken()
     if taken is None:
-        return place_order(session(), ports, actor, key=key, request=wanted)
+        return place_order(session(), ports(), actor, key=key, request=wanted)
     asked = SlotRequest(order=wanted, start_s=taken[1], caregiver_ids=taken[2])
-    return take_slot(session(), ports, actor, key=key, request=asked)
+    return take_slot(session(), ports(), actor, key=key, request=asked)

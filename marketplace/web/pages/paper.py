@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from apiflask import APIBlueprint
-from flask import current_app, flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
@@ -18,10 +18,11 @@ from marketplace.kernel.errors import DomainError
 from marketplace.kernel.ids import new_id
 from marketplace.queries import hotline, papers
 from marketplace.queries.papers import PaperVisit
-from marketplace.web.asked import day_of, second_of
+from marketplace.web import asked
+from marketplace.web.at_hand import ports, session
 from marketplace.web.auth import allow, current_actor
-from marketplace.web.formats import is_chinese, now, today_here
-from marketplace.web.pages.frame import session
+from marketplace.web.formats import is_chinese, now
+from marketplace.web.pages.frame import write
 from marketplace.web.words.refusals import error_sentence
 from marketplace.web.words.slips import PAPER_PROBLEMS, PAPER_READ, SIGNERS
 from marketplace.web.words.visits import rule_word
@@ -76,7 +77,7 @@ def _plain(text: str) -> str:
 
 
 def _instant(on: date, text: str, *, field: str) -> datetime:
-    return instant_of(on, second_of(text, field=field))
+    return instant_of(on, asked.second_of(text, field=field))
 
 
 @bp.get("/paper")
@@ -86,8 +87,7 @@ def page() -> str:
     actor = current_actor()
     reach = scope(actor, Action.ENTER_PAPER)
     text = request.args.get("q", "").strip()
-    day = request.args.get("on", "")
-    on = day_of(day, field="on") if day else today_here()
+    on = asked.day("on")
     found: list[PaperVisit] = []
     if text:
         found = papers.of_day(
@@ -110,7 +110,7 @@ def _elders(actor: Actor, text: str) -> list[str]:
     """Return who matches a telephone number, a name, its first letters or a register number."""
     digits = text.replace("-", "").replace(" ", "")
     if digits.isdecimal() and len(digits) >= 7:
-        index = current_app.extensions["ports"].vault.index(digits)
+        index = ports().vault.index(digits)
         return [e.id for e in hotline.by_phone(session(), index)]
     reach = scope(actor, Action.SEE_ELDER)
     return [e.id for e in hotline.by_name(session(), text, scope=reach)]
@@ -157,13 +157,7 @@ def enter(work_order_id: str) -> Response | str:
     typed = Typed.of_form()
     try:
         visit = papers.one(session(), scope(actor, Action.ENTER_PAPER), work_order_id)
-        done = enter_paper(
-            session(),
-            current_app.extensions["ports"],
-            actor,
-            key=request.form.get("key", ""),
-            request=typed.entry(work_order_id, visit.on),
-        )
+        done = write(enter_paper, typed.entry(work_order_id, visit.on))
     except DomainError as refused:
         session().rollback()
         return _slip(work_order_id, typed, refused)

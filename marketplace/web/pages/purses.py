@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from apiflask import APIBlueprint
-from flask import current_app, render_template
+from flask import render_template
 
 from marketplace.kernel.actor import Role
 from marketplace.queries import elder_home
 from marketplace.queries.entitlements import owed_fen, purses
 from marketplace.queries.purse_history import movements
+from marketplace.web.at_hand import ports, session
 from marketplace.web.auth import allow, current_actor
 from marketplace.web.formats import today_here
-from marketplace.web.pages.frame import home_of, session
+from marketplace.web.pages.frame import home_of
 from marketplace.web.pages.ordering import desk_of
 from marketplace.web.words.money import MOVEMENTS
 from marketplace.workflows.see import see_purses
@@ -32,7 +33,7 @@ bp = APIBlueprint("purses", __name__, enable_openapi=False)
 def page(elder_id: str) -> str:
     """Show each purse with what is left, and the movements of the last year."""
     actor = current_actor()
-    seen = see_purses(session(), current_app.extensions["ports"], actor, elder_id)
+    seen = see_purses(session(), ports(), actor, elder_id)
     on = today_here()
     return render_template(
         "purses.html",

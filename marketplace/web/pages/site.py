@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from apiflask import APIBlueprint
-from flask import current_app, redirect, render_template, request, url_for
+from flask import redirect, render_template, request, url_for
 from flask import session as kept
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
@@ -16,9 +16,9 @@ from marketplace.kernel.errors import BadInput, DomainError, NotFound
 from marketplace.kernel.ids import new_id
 from marketplace.queries import site_desk
 from marketplace.visits.cards import CardUnknown
+from marketplace.web.at_hand import ports, session
 from marketplace.web.auth import allow, current_actor
 from marketplace.web.formats import is_chinese, today_here
-from marketplace.web.pages.frame import session
 from marketplace.web.throttle import count_wrong_code
 from marketplace.web.words.refusals import error_sentence
 from marketplace.web.words.slips import CARD_REFUSED, card_word
@@ -114,7 +114,7 @@ def read() -> Response:
     try:
         done = read_at_site(
             session(),
-            current_app.extensions["ports"],
+            ports(),
             actor,
             key=f"site/{reading_id}",
             request=asked,
@@ -157,13 +157,12 @@ def _answer(said: dict[str, Any], vendor_id: str) -> Answer:
     state, why = said["state"], said["why"]
     if why == "just_begun":
         return Answer("wait", card_word(why), str(CARD_REFUSED[why][1]), booking)
-    if state == "disputed":
-        between = "、" if is_chinese() else ", "
-        found = between.join(rule_word(code) for code in said["findings"])
-        do = _("Serve as usual. A person decides the money: %(found)s.", found=found)
-        return Answer("wait", _("Written down, not redeemed yet"), do, booking)
-    if state == "done":
+    if state in ("done", "disputed"):
         do = _("Serve as usual. It is redeemed once the elder confirms.")
+        if state == "disputed":
+            between = "、" if is_chinese() else ", "
+            found = between.join(rule_word(code) for code in said["findings"])
+            do = _("Serve as usual. A person decides the money: %(found)s.", found=found)
         return Answer("wait", _("Written down, not redeemed yet"), do, booking)
     if state == "in_service" and not why:
         return Answer("ok", _("Begun"), _("Read the card again when the service ends."), booking)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from apiflask import APIBlueprint
 from flask import current_app, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
@@ -15,10 +13,11 @@ from marketplace.queries import statements, trace
 from marketplace.settlement import export
 from marketplace.settlement.rules import yuan_in_words
 from marketplace.web import asked
+from marketplace.web.at_hand import ports, session
 from marketplace.web.auth import allow, current_actor
 from marketplace.web.formats import is_chinese
 from marketplace.web.map_shapes import district_names
-from marketplace.web.pages.frame import say_refusal, session
+from marketplace.web.pages.frame import say_refusal
 from marketplace.web.words.money import LINE_KINDS, STEP_WORDS
 from marketplace.workflows.sampling import record_check, sample_of
 from marketplace.workflows.statements import see_statement, sign_statement, take_statement
@@ -47,10 +46,6 @@ _MOST_PRINTED = 2_000
 def next_step(step: str) -> tuple[Role, str] | None:
     """Return who signs a statement next and as what, ``None`` once it is released."""
     return _NEXT.get(step)
-
-
-def _ports() -> Any:
-    return current_app.extensions["ports"]
 
 
 @bp.get("/statements/<statement_id>")
@@ -99,7 +94,7 @@ def file(statement_id: str) -> Response:
     """Give a statement as CSV, XLSX, printable sheet or PDF: the reader's copy; taking it is recorded."""
     form = request.args.get("format", "")
     for_vendor = take_statement(
-        session(), _ports(), current_actor(), statement_id=statement_id, form=form
+        session(), ports(), current_actor(), statement_id=statement_id, form=form
     )
     doc = statements.document(session(), statement_id, for_vendor=for_vendor)
     answer: Response = current_app.response_class(_bytes(doc, form), content_type=_TYPES[form])
@@ -119,25 +114,30 @@ def _bytes(doc: export.Document, form: str) -> bytes:
         raise BadInput(
             field="format", value=form, expected=f"html: more than {_MOST_PRINTED} lines"
         )
-    return bytes(_ports().printer.pdf(sheet))
+    return bytes(ports().printer.pdf(sheet))
 
 
 @bp.post("/statements/<statement_id>/sign")
 @allow(Role.VENDOR, Role.STREET, Role.BUREAU)
 def sign(statement_id: str) -> Response:
     """Sign a statement's next step; the last one pays the vendor."""
+    sign_next(statement_id)
+    return redirect(url_for(".page", statement_id=statement_id))
+
+
+def sign_next(statement_id: str) -> None:
+    """Sign the step that a form names, and say what it came to or why it was refused."""
     form = request.form
     with say_refusal():
         signed = sign_statement(
             session(),
-            _ports(),
+            ports(),
             current_actor(),
             statement_id=statement_id,
             step=form.get("step", ""),
             note=form.get("note", "").strip(),
         )
         flash(str(STEP_WORDS[signed.step]), "ok")
-    return redirect(url_for(".page", statement_id=statement_id))
 
 
 @bp.post("/statements/<statement_id>/sample")
@@ -149,7 +149,7 @@ def check_sample(statement_id: str) -> Response:
     with say_refusal():
         record_check(
             session(),
-            _ports(),
+            ports(),
             current_actor(),
             statement_id=statement_id,
             number=number,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apiflask import APIBlueprint
-from flask import current_app, flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
 from werkzeug.wrappers import Response
@@ -13,10 +13,11 @@ from marketplace.kernel.errors import BadInput, Conflict
 from marketplace.kernel.ids import new_id
 from marketplace.queries import board as boards
 from marketplace.queries import site_desk, vendor_desk
+from marketplace.web.at_hand import ports, session
 from marketplace.web.auth import allow, current_actor
 from marketplace.web.formats import now, today_here
 from marketplace.web.map_shapes import district_names
-from marketplace.web.pages.frame import session
+from marketplace.web.pages.frame import write
 from marketplace.web.words.market import DECLINE_REASONS
 from marketplace.web.words.people import skill_word
 from marketplace.web.words.planning import LEFT_OUT
@@ -35,13 +36,12 @@ _MOST = 200
 def today_page() -> str:
     """Show today's exceptions first, then the offers with those that fit ticked."""
     vendor_id = scope(current_actor(), Action.SEE_OFFERS).vendor_id or "-"
-    ports = current_app.extensions["ports"]
     return render_template(
         "vendor_today.html",
         desk_day=vendor_desk.vendor_day(session(), vendor_id, day=today_here()),
         exceptions=vendor_desk.exceptions(session(), vendor_id, day=today_here(), now=now()),
         offers=vendor_desk.open_offers(session(), vendor_id, now=now()),
-        advice=advise_offers(session(), ports, current_actor()),
+        advice=advise_offers(session(), ports(), current_actor()),
         certificates=vendor_desk.certificates(session(), vendor_id, day=today_here()),
         names=district_names(),
         reasons=LEFT_OUT,
@@ -92,13 +92,7 @@ def _accept(offers: list[str]) -> tuple[int, int]:
     """Accept the offers in one step; return how many were accepted and how many were gone."""
     if not offers:
         return 0, 0
-    done = accept_many(
-        session(),
-        current_app.extensions["ports"],
-        current_actor(),
-        key=request.form.get("key", ""),
-        request=AcceptManyRequest(offers),
-    )
+    done = write(accept_many, AcceptManyRequest(offers))
     return len(done.accepted), len(done.gone)
 
 
@@ -109,7 +103,7 @@ def _decline(offers: list[str], reason: str) -> tuple[int, int]:
         try:
             decline_offer(
                 session(),
-                current_app.extensions["ports"],
+                ports(),
                 current_actor(),
                 key=f"{request.form.get('key', '')}/{offer_id}",
                 request=AnswerRequest(offer_id=offer_id, reason=reason),

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from apiflask import APIBlueprint
-from flask import Response, current_app, flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
+from werkzeug.wrappers import Response
 
 from marketplace.kernel.actor import Role
 from marketplace.kernel.ids import new_id
 from marketplace.queries.people import account_names
 from marketplace.queries.suspensions import elder_names, suspensions_of, vendor_names
+from marketplace.web.at_hand import session
 from marketplace.web.auth import allow, current_actor
-from marketplace.web.pages.frame import say_refusal, session
+from marketplace.web.pages.frame import say_refusal, write
 from marketplace.web.words.market import MOVE_OUTCOMES, NOT_MOVED
 from marketplace.workflows import suspend
 from marketplace.workflows.policy import Action, allows, require
@@ -53,17 +53,12 @@ def change(vendor_id: str) -> Response:
     """Suspend a vendor and move its visits in one action, or let it back in as a second person."""
     form = request.form
     wanted = suspend.SuspendRequest(vendor_id, form.get("reason", ""))
-    ports: Any = current_app.extensions["ports"]
     with say_refusal():
         if form.get("act") == "reinstate":
-            suspend.reinstate_vendor(
-                session(), ports, current_actor(), key=form.get("key", ""), request=wanted
-            )
+            write(suspend.reinstate_vendor, wanted)
             flash(_("The vendor is back on the market."), "ok")
         else:
-            done = suspend.suspend_vendor(
-                session(), ports, current_actor(), key=form.get("key", ""), request=wanted
-            )
+            done = write(suspend.suspend_vendor, wanted)
             flash(
                 _(
                     "Suspended: %(offered)s visits offered to others, %(pooled)s left to the plan, "

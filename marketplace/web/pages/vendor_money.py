@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apiflask import APIBlueprint
-from flask import current_app, flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
@@ -13,11 +13,11 @@ from marketplace.kernel.errors import DomainError
 from marketplace.kernel.ids import new_id
 from marketplace.queries import catalogue, vendor_money
 from marketplace.web import asked
+from marketplace.web.at_hand import ports, session
 from marketplace.web.auth import allow, current_actor
 from marketplace.web.formats import today_here
 from marketplace.web.map_shapes import district_names
-from marketplace.web.pages.bureau import asked_day
-from marketplace.web.pages.frame import say_refusal, session
+from marketplace.web.pages.frame import say_refusal, write
 from marketplace.web.words.market import PASSED_REASONS
 from marketplace.web.words.money import HELD_REASONS, STATEMENT_STEPS
 from marketplace.web.words.refusals import error_sentence
@@ -67,13 +67,7 @@ def proof() -> Response:
         note=form.get("note", "").strip()[:200],
     )
     with say_refusal(_said):
-        add_proof(
-            session(),
-            current_app.extensions["ports"],
-            current_actor(),
-            key=form.get("key", ""),
-            request=asked,
-        )
+        write(add_proof, asked)
         flash(_("Added. Civil affairs sees it when it decides."), "ok")
     return redirect(url_for(".money_page"))
 
@@ -92,7 +86,7 @@ def answer() -> Response:
     with say_refusal(_said):
         answer_held(
             session(),
-            current_app.extensions["ports"],
+            ports(),
             current_actor(),
             run_id=form.get("run", ""),
             work_order_id=form.get("visit", ""),
@@ -108,7 +102,7 @@ def fair_page() -> str:
     """Show expected against received, and each order of a day that went elsewhere, with its reason."""
     reason = request.args.get("reason") or None
     offset = asked.offset()
-    found = fair_share(session(), current_actor(), day=asked_day(), reason=reason)
+    found = fair_share(session(), current_actor(), day=asked.day(), reason=reason)
     shown = found.passed[offset : offset + _PAGE]
     return render_template(
         "vendor_fair.html",

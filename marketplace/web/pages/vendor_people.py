@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 
 from apiflask import APIBlueprint
-from flask import current_app, flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
 from werkzeug.wrappers import Response
@@ -17,10 +17,11 @@ from marketplace.kernel.ids import new_id
 from marketplace.queries import roster_week
 from marketplace.web.asked import day_of, second_of
 from marketplace.web.asked import offset as asked_offset
+from marketplace.web.at_hand import session
 from marketplace.web.auth import allow, current_actor
 from marketplace.web.formats import now, today_here
 from marketplace.web.pages.board import read_seats
-from marketplace.web.pages.frame import say_refusal, session
+from marketplace.web.pages.frame import say_refusal, write
 from marketplace.web.words.people import LEAVE_REASONS, skill_word
 from marketplace.web.words.refusals import error_sentence
 from marketplace.workflows.policy import Action, scope
@@ -104,13 +105,7 @@ def save_week(caregiver_id: str) -> Response:
     monday = day_of(request.form.get("week", ""), field="week")
     back = url_for(".person_page", caregiver_id=caregiver_id, week=monday.isoformat())
     with say_refusal(_said):
-        done = write_week(
-            session(),
-            current_app.extensions["ports"],
-            current_actor(),
-            key=request.form.get("key", ""),
-            request=WeekRequest(caregiver_id, _days(monday)),
-        )
+        done = write(write_week, WeekRequest(caregiver_id, _days(monday)))
         if done.changed:
             days = ngettext("%(num)s day changed.", "%(num)s days changed.", len(done.changed))
             flash(days, "ok")
@@ -198,13 +193,7 @@ def _minute(at: datetime) -> datetime:
 
 def _write(asked: LeaveRequest) -> None:
     with say_refusal(_said):
-        done = write_leave(
-            session(),
-            current_app.extensions["ports"],
-            current_actor(),
-            key=request.form.get("key", ""),
-            request=asked,
-        )
+        done = write(write_leave, asked)
         flash(_("The leave is written."), "ok")
         if done.handed_over:
             flash(
@@ -222,12 +211,6 @@ def _write(asked: LeaveRequest) -> None:
 @allow(Role.VENDOR)
 def take_back(leave_id: str) -> Response:
     """Take a leave back."""
-    done = end_leave(
-        session(),
-        current_app.extensions["ports"],
-        current_actor(),
-        key=request.form.get("key", ""),
-        request=EndLeaveRequest(leave_id),
-    )
+    done = write(end_leave, EndLeaveRequest(leave_id))
     flash(_("The leave was taken back; visits that went to others stay with them."), "ok")
     return redirect(url_for(".person_page", caregiver_id=done.caregiver_id))

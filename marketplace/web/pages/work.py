@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apiflask import APIBlueprint
-from flask import current_app, flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
@@ -13,10 +13,11 @@ from marketplace.kernel.ids import new_id
 from marketplace.orders.states import OPEN, State
 from marketplace.queries.work_page import work_page
 from marketplace.web.asked import second_of
+from marketplace.web.at_hand import session
 from marketplace.web.auth import EVERYONE, allow, current_actor
 from marketplace.web.formats import now
 from marketplace.web.map_shapes import district_names
-from marketplace.web.pages.frame import home_of, session
+from marketplace.web.pages.frame import home_of, write
 from marketplace.web.pages.ordering import desk_of
 from marketplace.web.words.money import OWN_MONEY, pay_lines
 from marketplace.web.words.planning import LEFT_OUT
@@ -92,19 +93,11 @@ def _instead(
 def send_somebody(work_order_id: str) -> Response:
     """Send a named caregiver at the time that was proposed."""
     caregiver_id, _at, start = request.form.get("who", "").partition("@")
-    substitute(
-        session(),
-        current_app.extensions["ports"],
-        current_actor(),
-        key=_key(),
-        request=SubstituteRequest(work_order_id, [caregiver_id], second_of(start, field="who")),
+    write(
+        substitute, SubstituteRequest(work_order_id, [caregiver_id], second_of(start, field="who"))
     )
     flash(_("Sent. The elder is told who comes."), "ok")
     return redirect(url_for("work.page", work_order_id=work_order_id))
-
-
-def _key() -> str:
-    return request.form.get("key", "")
 
 
 @bp.post("/visits/<work_order_id>/cancel")
@@ -112,13 +105,7 @@ def _key() -> str:
 def cancel_it(work_order_id: str) -> Response:
     """Call the visit off and say what came back."""
     reason = request.form.get("reason", "")[:200]
-    done = cancel(
-        session(),
-        current_app.extensions["ports"],
-        current_actor(),
-        key=_key(),
-        request=CancelRequest(work_order_id=work_order_id, reason=reason),
-    )
+    done = write(cancel, CancelRequest(work_order_id=work_order_id, reason=reason))
     if done.fee_fen:
         flash(_("Cancelled. It was late, so a fee stays; the vouchers came back."), "wait")
     else:
@@ -130,23 +117,13 @@ def cancel_it(work_order_id: str) -> Response:
 @allow(Role.ELDER, Role.FAMILY)
 def face(work_order_id: str) -> Response:
     """Take one of two faces: good confirms the visit, bad keeps its money and asks a person to look."""
-    ports = current_app.extensions["ports"]
     if request.form.get("face") == "good":
-        confirm(
-            session(),
-            ports,
-            current_actor(),
-            key=_key(),
-            request=ConfirmRequest(work_order_id=work_order_id, method="tap"),
-        )
+        write(confirm, ConfirmRequest(work_order_id=work_order_id, method="tap"))
         flash(_("Thank you, that is good to hear."), "ok")
     else:
-        dispute(
-            session(),
-            ports,
-            current_actor(),
-            key=_key(),
-            request=DisputeRequest(
+        write(
+            dispute,
+            DisputeRequest(
                 work_order_id=work_order_id, reason=request.form.get("reason") or "not_satisfied"
             ),
         )
@@ -158,12 +135,6 @@ def face(work_order_id: str) -> Response:
 @allow(Role.ELDER, Role.FAMILY, Role.HOTLINE, Role.COMMUNITY, Role.VENDOR)
 def no_show(work_order_id: str) -> Response:
     """Say that nobody came; another vendor is asked at once."""
-    report_no_show(
-        session(),
-        current_app.extensions["ports"],
-        current_actor(),
-        key=_key(),
-        request=NoShowRequest(work_order_id=work_order_id),
-    )
+    write(report_no_show, NoShowRequest(work_order_id=work_order_id))
     flash(_("Noted. Somebody else is being found now."), "ok")
     return redirect(url_for("work.page", work_order_id=work_order_id))
