@@ -20,8 +20,9 @@ from marketplace.kernel.clock import Period
 from marketplace.kernel.errors import Conflict, DomainError
 from marketplace.kernel.facts import Fact, Facts
 from marketplace.vouchers import programmes
-from marketplace.vouchers.eligibility import Condition, ProgrammeFileBad, holds
+from marketplace.vouchers.eligibility import Condition, holds
 from marketplace.vouchers.models import GrantRun, ProgrammeChange
+from marketplace.vouchers.problems import ProgrammeFileBad, problem
 from marketplace.vouchers.programmes import Book
 from marketplace.vouchers.terms import Rate, Services, Terms, Tier, check_head
 
@@ -30,7 +31,7 @@ FIXED = ("slot", "kind", "grant", "unit", "name_zh", "name_en")
 
 
 class ChangeRefused(DomainError):
-    """A programme file cannot be taken. Facts: ``problem`` (says what and where)."""
+    """A programme file cannot be taken. Facts: ``problem`` (says what and where), ``reason``, ``what``."""
 
     kind = "bad_input"
 
@@ -94,7 +95,7 @@ def book(session: Session) -> Book:
 
 def _released(row: ProgrammeChange) -> tuple[str, Mapping[str, Any], date]:
     if sha256_of(row.content) != row.content_sha256:
-        raise ProgrammeFileBad(f"change {row.id}", "its content is not what was released")
+        raise ProgrammeFileBad(f"change {row.id}", "content_changed")
     return (f"change {row.id}", tomllib.loads(row.content), row.valid_from)
 
 
@@ -126,36 +127,38 @@ def read_change(
             for district in (None, *row.get("district", {})):
                 _check_terms(Book({content["code"]: ("file", content)}), content["code"], district)
     except tomllib.TOMLDecodeError as error:
-        raise _refused(f"it is no TOML: {error}") from error
+        raise refused("not_toml", what=str(error)) from error
     except ProgrammeFileBad as error:
-        raise _refused(str(error.args[1])) from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise _refused(f"a value is missing or of the wrong kind: {error!r}") from error
+        raise refused(error.reason, **error.facts) from error
+    except KeyError as error:
+        raise refused("missing", what=str(error.args[0])) from error
+    except (TypeError, ValueError, AttributeError) as error:
+        raise refused("wrong_kind", what=str(error)) from error
     code = content["code"]
     known = book.content(code)
     if content["slot"] not in slots and content["grant"] not in ("earned",):
-        raise _refused(f"slot {content['slot']} is not in the order of payers")
+        raise refused("slot_unknown", what=str(content["slot"]))
     before = {v["valid_from"]: v for v in known["version"]} if known else {}
     for name in FIXED if known else ():
         if known and content[name] != known[name]:
-            raise _refused(f"{name} of a programme never changes: it is {known[name]}")
+            raise refused("fixed", what=name, known=str(known[name]))
     dates = [v["valid_from"] for v in content["version"]]
     if len(set(dates)) != len(dates):
-        raise _refused("two versions begin on the same day")
+        raise refused("same_day")
     new = [v["valid_from"] for v in content["version"] if before.get(v["valid_from"]) != v]
     if len(new) != 1:
-        raise _refused(f"it must change exactly one version, and changes {len(new)}")
+        raise refused("one_version", what=str(len(new)))
     _check_begin(new[0], today=today, granted_until=granted_until)
     return Change(code, new[0], content, text, sha256_of(text), base_sha256(book, code))
 
 
 def _check_begin(valid_from: date, *, today: date, granted_until: Period | None) -> None:
     if valid_from.day != 1:
-        raise _refused("valid_from must be the first day of a month")
+        raise refused("not_first_of_month")
     if valid_from <= today:
-        raise _refused(f"valid_from must lie after {today.isoformat()}")
+        raise refused("begins_too_early", what=today.isoformat())
     if granted_until is not None and Period.of(valid_from) <= granted_until:
-        raise _refused(f"valid_from must lie after {granted_until}, which is granted")
+        raise refused("month_is_granted", what=str(granted_until))
 
 
 def _check_terms(book: Book, code: str, district: str | None) -> None:
@@ -163,7 +166,7 @@ def _check_terms(book: Book, code: str, district: str | None) -> None:
         for condition in (*terms.who, *(c for t in terms.tiers for c in t.when)):
             unknown = [f for f in _facts(condition) if f not in _ANYBODY]
             if unknown:
-                raise ProgrammeFileBad("file", f"no register has the fact {unknown[0]}")
+                raise ProgrammeFileBad("file", "unknown_fact", what=unknown[0])
             # A test of the wrong kind (an age in words) shows itself on any person.
             holds(condition, _ANYBODY)
 
@@ -176,8 +179,9 @@ def _facts(condition: Condition) -> Iterator[str]:
             yield from _facts(inner)
 
 
-def _refused(problem: str) -> ChangeRefused:
-    return ChangeRefused(field="file", problem=problem)
+def refused(reason: str, **facts: str) -> ChangeRefused:
+    """Return the refusal of a file for a reason of ``PROBLEMS``."""
+    return ChangeRefused(field="file", problem=problem(reason, facts), reason=reason, **facts)
 
 
 def granted_until(session: Session) -> Period | None:

@@ -8,15 +8,12 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from marketplace.kernel.facts import Fact, Facts
+from marketplace.vouchers.problems import ProgrammeFileBad
 
 if TYPE_CHECKING:
     from marketplace.vouchers.programmes import Terms, Tier
 
 OPERATORS = ("at_least", "at_most", "is", "is_not", "one_of", "has_any", "has_none")
-
-
-class ProgrammeFileBad(ValueError):
-    """A programme file says something that cannot be. ``args``: file name, what is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +73,14 @@ def conditions(
 def _condition(file: str, row: dict[str, Any], inherited: str | None) -> Condition:
     source = row.get("source", inherited)
     if not source:
-        raise ProgrammeFileBad(file, f"no source beside {row}")
+        raise ProgrammeFileBad(file, "no_source", what=str(row))
     if "any" in row:
         choices = tuple(conditions(file, choice, source=source) for choice in row["any"])
         return Condition(fact="", tests=(), any=choices, source=source)
     tests = tuple((op, row[op]) for op in OPERATORS if op in row)
     unknown = set(row) - {"fact", "source"} - set(OPERATORS)
     if "fact" not in row or not tests or unknown:
-        raise ProgrammeFileBad(file, f"no fact, no test or an unknown word in {row}")
+        raise ProgrammeFileBad(file, "bad_condition", what=str(row))
     return Condition(fact=row["fact"], tests=tests, any=(), source=source)
 
 

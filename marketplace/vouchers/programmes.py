@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from marketplace.kernel.errors import DomainError
-from marketplace.vouchers.eligibility import ProgrammeFileBad
+from marketplace.vouchers.problems import ProgrammeFileBad
 from marketplace.vouchers.terms import OWN, Terms, Tier, check_head, read_terms, sourced
 
 __all__ = ["OWN", "Book", "MoneySettings", "Terms", "Tier", "UnknownProgramme", "packaged"]
@@ -122,7 +122,7 @@ def packaged() -> Book:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
         check_head(path.name, content)
         if content["code"] in contents:
-            raise ProgrammeFileBad(path.name, f"{content['code']} is in two files")
+            raise ProgrammeFileBad(path.name, "two_files", what=content["code"])
         contents[content["code"]] = (path.name, content)
     return Book(contents)
 

@@ -11,7 +11,8 @@ from datetime import date
 from typing import Any
 
 from marketplace.kernel.clock import Period
-from marketplace.vouchers.eligibility import Condition, ProgrammeFileBad, conditions
+from marketplace.vouchers.eligibility import Condition, conditions
+from marketplace.vouchers.problems import ProgrammeFileBad
 
 OWN = "OWN"
 """自付: what no programme pays. Not a programme; a payer all the same."""
@@ -38,7 +39,7 @@ NUMBERS = (
 )
 """The plain values of a version, each a table of ``value`` and ``source``."""
 
-_WORDS = {
+WORDS_OF = {
     "a programme": {*HEAD, "version"},
     "a version": {"valid_from", "district", "who", "tier", "rate", "services", *NUMBERS},
     "a district": {"who", "tier", "rate", "services", *NUMBERS},
@@ -151,20 +152,20 @@ def check_head(file: str, content: Mapping[str, Any]) -> None:
     """Return when a file names a programme and has a version; raises ``ProgrammeFileBad``."""
     for name in (*HEAD, "version"):
         if not content.get(name):
-            raise ProgrammeFileBad(file, f"{name} is missing")
+            raise ProgrammeFileBad(file, "missing", what=name)
     if content["kind"] not in KINDS or content["grant"] not in GRANTS:
-        raise ProgrammeFileBad(file, "kind or grant is not known")
+        raise ProgrammeFileBad(file, "unknown_kind")
     _check_words(file, content, "a programme")
     for row in content["version"]:
         _check_words(file, row, "a version")
         if type(row.get("valid_from")) is not date:
-            raise ProgrammeFileBad(file, "valid_from of a version is no date")
+            raise ProgrammeFileBad(file, "no_date")
 
 
 def _check_words(file: str, row: Mapping[str, Any], where: str) -> None:
-    unknown = sorted(set(row) - _WORDS[where])
+    unknown = sorted(set(row) - WORDS_OF[where])
     if unknown:
-        raise ProgrammeFileBad(file, f"unknown word {unknown[0]} in {where}")
+        raise ProgrammeFileBad(file, "unknown_word", what=unknown[0], where=where)
 
 
 def read_terms(
@@ -174,7 +175,7 @@ def read_terms(
     districts = row.get("district", {})
     for code, own in districts.items():
         if not (len(code) == 6 and code.isdigit()):
-            raise ProgrammeFileBad(file, f"district {code}: its code has six digits")
+            raise ProgrammeFileBad(file, "district_code", what=code)
         _check_words(file, own, "a district")
     override = districts.get(district_code or "", {})
     return _terms(file, content, {**row, **override})
@@ -190,12 +191,12 @@ def _terms(file: str, head: Mapping[str, Any], row: Mapping[str, Any]) -> Terms:
 
     services = row.get("services")
     if not services or "source" not in services:
-        raise ProgrammeFileBad(file, "services and its source are missing")
+        raise ProgrammeFileBad(file, "no_services")
     _check_words(file, services, "services")
     sources["services"] = services["source"]
     tiers = tuple(_tier(file, t, number("items_per_day")) for t in row.get("tier", []))
     if not tiers:
-        raise ProgrammeFileBad(file, "a version needs a tier")
+        raise ProgrammeFileBad(file, "no_tier")
     rates = []
     for r in row.get("rate", []):
         _check_words(file, r, "a rate")
@@ -209,7 +210,7 @@ def _terms(file: str, head: Mapping[str, Any], row: Mapping[str, Any]) -> Terms:
         )
     rate, block = number("rate_fen_per_hour"), number("block_min")
     if head["kind"] == "in_kind" and (block <= 0 or rate * block % 60):
-        raise ProgrammeFileBad(file, "a block of minutes must be worth whole fen")
+        raise ProgrammeFileBad(file, "broken_block")
     return Terms(
         code=head["code"],
         name_zh=head["name_zh"],
@@ -252,7 +253,7 @@ def _tier(file: str, row: dict[str, Any], items_per_day: int) -> Tier:
     # A month's grant of a daily item covers the longest month; the day account limits each day.
     amount = int(row.get("amount", per_item * items_per_day * 31))
     if amount <= 0:
-        raise ProgrammeFileBad(file, f"tier {row.get('name')} grants nothing")
+        raise ProgrammeFileBad(file, "tier_grants_nothing", what=str(row.get("name")))
     return Tier(
         name=row["name"],
         amount=amount,
@@ -268,14 +269,14 @@ def _set(table: dict[str, Any], name: str) -> frozenset[str] | None:
 
 def _source(file: str, row: dict[str, Any]) -> str:
     if not row.get("source"):
-        raise ProgrammeFileBad(file, f"no source beside {row}")
+        raise ProgrammeFileBad(file, "no_source", what=str(row))
     return str(row["source"])
 
 
 def sourced(file: str, row: Mapping[str, Any], name: str, sources: dict[str, str]) -> Any:
     value = row[name]
     if not isinstance(value, dict) or "value" not in value or not value.get("source"):
-        raise ProgrammeFileBad(file, f"{name} needs a value and its source")
+        raise ProgrammeFileBad(file, "bare_value", what=name)
     _check_words(file, value, "a value")
     sources[name] = value["source"]
     return value["value"]

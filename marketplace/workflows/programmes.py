@@ -19,7 +19,7 @@ from marketplace.kernel.errors import BadInput, NotFound, WrongState
 from marketplace.kernel.ids import new_id
 from marketplace.kernel.ports import Ports
 from marketplace.vouchers import changes, programmes, rights
-from marketplace.vouchers.changes import Change, ChangeOutdated, ChangeRefused, Difference
+from marketplace.vouchers.changes import Change, ChangeOutdated, Difference
 from marketplace.vouchers.models import ProgrammeChange
 from marketplace.vouchers.trial import Moved, Tally, Trial
 from marketplace.workflows.policy import About, Action, allows, district_of, require
@@ -134,9 +134,7 @@ def _own(actor: Actor) -> About:
 def _check_reach(actor: Actor, book: programmes.Book, change: Change) -> None:
     about = About(kind="programme", district_code=changes.only_district(book, change))
     if not allows(actor, Action.CHANGE_PROGRAMME, about):
-        raise ChangeRefused(
-            field="file", problem="it changes more than the values of your own district"
-        )
+        raise changes.refused("own_district")
 
 
 def _record_list(

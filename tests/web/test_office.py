@@ -18,8 +18,12 @@ from marketplace.kernel.actor import Role
 from marketplace.kernel.audit import AuditEvent
 from marketplace.kernel.clock import Period, today
 from marketplace.kernel.db import transaction
+from marketplace.vouchers import programmes
 from marketplace.vouchers.models import GrantRun
+from marketplace.vouchers.problems import PROBLEMS
+from marketplace.vouchers.terms import WORDS_OF
 from marketplace.web.sheets import sheet
+from marketplace.web.words.programmes import FILE_PROBLEMS, FILE_TABLES
 from tests import builders, small_city
 from tests.databases import filled
 from tests.web.conftest import one_for_each_role
@@ -182,7 +186,7 @@ def test_a_programme_that_cannot_be_read_is_refused_with_its_reason(bureau):
     answer = bureau.post("/programmes", {"act": "try", "text": "code = 1"}, page="/programmes")
     assert answer.status_code == 200
     assert "code = 1" in answer.text
-    assert 'role="alert"' in answer.text
+    assert "缺少 name_zh：请补上" in answer.text.split('role="alert"', 1)[1]
 
 
 def test_a_grant_of_the_small_city_counts_as_never_served(app, bureau):
@@ -225,11 +229,31 @@ def test_everybody_who_gains_or_loses_leaves_as_a_file_and_is_recorded(app, bure
         assert event.facts["people"] == len(rows) - 1
 
 
-def test_a_refused_file_says_what_is_wrong_in_it(bureau):
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("carry_months", "cary_months", "版本里没有 cary_months 这个词：改正或删去"),
+        ("2027-01-01", "2027-01-15", "valid_from 要是某月一日"),
+        ("[[version]]", "[[version", "行不合 TOML 写法：检查引号、括号和等号"),
+        ("amount = 180", 'amount = "x"', "有一个值的类型不对：数字不加引号"),
+    ],
+)
+def test_a_refused_file_says_what_is_wrong_in_it_and_what_mends_it(bureau, old, new, said):
     text = next_version(bureau.get("/programmes?change=GP-C").text, _120="180")
-    answer = bureau.post(
-        "/programmes",
-        {"act": "try", "text": text.replace("carry_months", "cary_months")},
-        page="/programmes",
-    )
-    assert "unknown word cary_months" in html.unescape(answer.text)
+    assert old in text
+    wrong = {"act": "try", "text": text.replace(old, new)}
+    page = html.unescape(bureau.post("/programmes", wrong, page="/programmes").text)
+    assert said in page.split('role="alert"', 1)[1].split("</div>", 1)[0]
+
+
+def test_every_reason_to_refuse_a_file_has_its_words():
+    of_released_files = {"two_files", "content_changed"}
+    assert set(FILE_PROBLEMS) == set(PROBLEMS) - of_released_files | {"cut_off"}
+    assert set(FILE_TABLES) == set(WORDS_OF)
+
+
+def test_what_is_only_assumed_is_said_so_in_the_readers_language(bureau):
+    codes = programmes.packaged().codes()
+    pages = {c: bureau.get(f"/programmes/{c}").text.split("<pre", 1)[0] for c in codes}
+    assert sum("出处：假定，待核实" in page for page in pages.values()) > 5
+    assert [c for c, page in pages.items() if "assumption" in page] == []

@@ -21,7 +21,6 @@ from marketplace.web.pages.frame import say_refusal, write
 from marketplace.web.words.market import PASSED_REASONS
 from marketplace.web.words.money import HELD_REASONS, STATEMENT_STEPS
 from marketplace.web.words.refusals import error_sentence
-from marketplace.web.words.visits import HELD_RULES
 from marketplace.workflows.correct import ProofRequest, add_proof
 from marketplace.workflows.passed_by import fair_share
 from marketplace.workflows.policy import Action, scope
@@ -48,7 +47,6 @@ def money_page() -> str:
         left_out=vendor_money.left_out_of_months(session(), vendor_id),
         statements=vendor_money.statements(session(), vendor_id),
         names=district_names(),
-        rules=HELD_RULES,
         reasons=HELD_REASONS,
         steps=STATEMENT_STEPS,
         key=new_id(),

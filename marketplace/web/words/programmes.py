@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from flask_babel import gettext as _
@@ -75,17 +77,85 @@ SOURCES: dict[str, Any] = {
 """Where a fact is from -> words; a document stands as it is called."""
 
 
+_ASSUMED = re.compile(r"assumption(?:[:;] |$)")
+
+
 def source_words(text: str) -> str:
     """Return where a rule or a fact is from: what is only assumed says so in the reader's language."""
     if text in SOURCES:
         return str(SOURCES[text])
-    head, colon, rest = text.partition(": ")
-    if head == "assumption":
-        word = _("assumption, to be confirmed")
-        return f"{word}{'：' if is_chinese() else ': '}{rest}" if colon else word
+    if assumed := _ASSUMED.match(text):
+        word, rest = _("assumption, to be confirmed"), text[assumed.end() :]
+        return f"{word}{'：' if is_chinese() else ': '}{rest}" if rest else word
     if text.startswith("assessment of "):
         return _("assessment of %(date)s", date=text.removeprefix("assessment of "))
     return text
+
+
+FILE_PROBLEMS: dict[str, Any] = {
+    "not_toml": _l(
+        "line %(line)s cannot be read as TOML: look at its quotes, brackets and equals signs"
+    ),
+    "cut_off": _l("it ends in the middle of a value: close the last quote or bracket"),
+    "missing": _l("%(what)s is missing: add it"),
+    "wrong_kind": _l(
+        "a value is of the wrong kind: write numbers without quotes and dates as 2027-01-01"
+    ),
+    "unknown_kind": _l(
+        "kind or grant has an unknown value: take it over from a programme in force"
+    ),
+    "unknown_word": _l("%(where)s has no word %(what)s: correct it or take it out"),
+    "no_date": _l("valid_from of a version is no date: write it as 2027-01-01 without quotes"),
+    "district_code": _l("district %(what)s: its code has six digits"),
+    "no_services": _l("a version needs services with a source"),
+    "no_tier": _l("a version needs at least one tier"),
+    "broken_block": _l(
+        "rate_fen_per_hour times block_min must be whole fen an hour: change one of them"
+    ),
+    "tier_grants_nothing": _l("tier %(what)s grants nothing: give it an amount above zero"),
+    "no_source": _l("no source stands beside %(what)s: add one"),
+    "bare_value": _l("%(what)s needs a value and its source"),
+    "bad_condition": _l("a condition needs a fact and a known test: %(what)s"),
+    "unknown_fact": _l(
+        "no register has the fact %(what)s: take one that a programme in force asks for"
+    ),
+    "slot_unknown": _l("slot %(what)s is not in the order of payers: take one that is"),
+    "fixed": _l("%(what)s of a programme never changes: put back %(known)s"),
+    "same_day": _l("two versions begin on the same day: give each its own valid_from"),
+    "one_version": _l(
+        "it must change exactly one version, and changes %(what)s: leave the others as they are"
+    ),
+    "not_first_of_month": _l("valid_from must be the first day of a month"),
+    "begins_too_early": _l("valid_from must lie after %(what)s"),
+    "month_is_granted": _l("valid_from must lie after %(what)s, which is granted already"),
+    "own_district": _l("it changes more than the values of your own district: put the rest back"),
+}
+"""Why a programme's file is refused -> the word at fault, and what mends it."""
+
+FILE_TABLES: dict[str, Any] = {
+    "a programme": _l("the programme"),
+    "a version": _l("a version"),
+    "a district": _l("a district's own values"),
+    "services": _l("services"),
+    "a tier": _l("a tier"),
+    "a rate": _l("a rate"),
+    "a value": _l("a value"),
+}
+"""Part of a programme's file -> words."""
+
+_LINE = re.compile(r"at line (\d+)")
+
+
+def file_problem(facts: Mapping[str, Any]) -> str:
+    """Return what is wrong with a programme's file and what mends it; words of the file stay as they are."""
+    reason, said = facts["reason"], dict(facts)
+    if reason == "not_toml":
+        line = _LINE.search(facts["what"])
+        said["line"] = line[1] if line else ""
+        reason = reason if line else "cut_off"
+    if "where" in said:
+        said["where"] = FILE_TABLES[said["where"]]
+    return str(FILE_PROBLEMS[reason]) % said
 
 
 def amount_words(amount: int, unit: str, grant: str) -> str:
@@ -121,7 +191,9 @@ def difference_words(moved: Difference, unit: str = "") -> tuple[str, str, str]:
         return _("rate for %(name)s", name=name.removeprefix("of ")), *texts
     if kind == "source":
         source = name.removeprefix("of ")
-        return _("source of: %(name)s", name=VALUES.get(source, source)), *texts
+        return _("source of: %(name)s", name=VALUES.get(source, source)), *_both(
+            source_words, texts
+        )
     if kind == "services":
         return str(SERVICES.get(name, name)), *texts
     if moved.what in VALUES and all(t.isdigit() for t in texts if t):

@@ -7,6 +7,7 @@ from typing import Any
 from flask_babel import lazy_gettext as _l
 
 from marketplace.kernel.errors import DomainError
+from marketplace.web.words.programmes import file_problem
 
 ERRORS: dict[str, Any] = {
     "not_found": _l("There is no such thing, or it is not yours to see."),
@@ -93,8 +94,10 @@ _UNKNOWN = _l("This could not be done. Nothing was changed, no money and no vouc
 
 def error_sentence(error: DomainError) -> str:
     """Return the sentence for a refusal, with its facts filled in."""
-    sentence = str(ERRORS.get(error.code, _UNKNOWN))
+    sentence, facts = str(ERRORS.get(error.code, _UNKNOWN)), error.facts
+    if error.code == "change_refused":
+        facts = {**facts, "problem": file_problem(facts)}
     try:
-        return sentence % error.facts if "%(" in sentence else sentence
+        return sentence % facts if "%(" in sentence else sentence
     except (KeyError, TypeError, ValueError):
         return str(_UNKNOWN)
