@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -20,6 +20,7 @@ from marketplace.vouchers.models import (
     LedgerAccount,
     LedgerTransfer,
 )
+from marketplace.vouchers.programmes import OWN
 from marketplace.vouchers.splits import fund_account, owed_account
 from marketplace.vouchers.terms import Terms
 
@@ -125,14 +126,26 @@ def _own_money_back(
 ) -> list[Entry]:
     """Return what ends a charity purse: the gift counts as used first, own money is never lost.
 
-    The elder's own part stands to their credit on what they owe; the gift goes back to its giver.
+    The elder's own part stands to their credit on what they owe; the gift goes back to its giver. A purse
+    may end in parts, and what is taken back after its end in a replacement: of all of them together the
+    elder gets what was paid in, and no gift.
     """
-    paid_in = _paid_in(session, [e.account_id for e, _ in purses])
+    filled = _fillings(session, [e for e, _ in purses])
+    own_left = _own_left(session, filled)
     entries: list[Entry] = []
     accounts: list[Account] = []
     for e, free in purses:
-        own = min(free, paid_in.get(e.account_id, 0))
-        owed = Account(owed_account(e.elder_id), AccountKind.OWED, "fen", elder_id=e.elder_id)
+        filling = filled[e.account_id]
+        own = min(free, own_left[filling])
+        own_left[filling] -= own
+        owed = Account(
+            owed_account(e.elder_id),
+            AccountKind.OWED,
+            "fen",
+            programme_code=OWN,
+            elder_id=e.elder_id,
+            district_code=e.district_code,
+        )
         gift = f"gift:{e.programme_code}:{e.district_code}"
         if own:
             accounts.append(owed)
@@ -155,18 +168,46 @@ def _own_money_back(
     return entries
 
 
-def _paid_in(session: Session, accounts: Sequence[str]) -> dict[str, int]:
-    """Return the own money that each purse was filled with."""
-    t = LedgerTransfer
-    paid: dict[str, int] = {}
-    for start in range(0, len(accounts), 2000):
-        for account, amount in session.execute(
-            select(t.credit_account, t.amount).where(
-                t.credit_account.in_(accounts[start : start + 2000]), t.code == "top_up"
+def _fillings(session: Session, purses: Sequence[Entitlement]) -> dict[str, str]:
+    """Return the filling that each purse of these elders comes from: itself, or what it replaces."""
+    elders = sorted({e.elder_id for e in purses})
+    slots = {e.slot for e in purses}
+    replaces: dict[str, str | None] = {}
+    for start in range(0, len(elders), 2000):
+        for account, before in session.execute(
+            select(Entitlement.account_id, Entitlement.replaces_id).where(
+                Entitlement.elder_id.in_(elders[start : start + 2000]), Entitlement.slot.in_(slots)
             )
         ):
-            paid[account] = paid.get(account, 0) + amount
-    return paid
+            replaces[account] = before
+    first = {}
+    for account in replaces:
+        first[account] = account
+        while before := replaces[first[account]]:
+            first[account] = before
+    return first
+
+
+def _own_left(session: Session, filled: Mapping[str, str]) -> dict[str, int]:
+    """Return by filling the own money that was paid in and has not gone back to the elder."""
+    t = LedgerTransfer
+    left = dict.fromkeys(filled.values(), 0)
+    accounts = list(filled)
+    for start in range(0, len(accounts), 2000):
+        part = accounts[start : start + 2000]
+        for account, amount in session.execute(
+            select(t.credit_account, t.amount).where(
+                t.credit_account.in_(part), t.code == "top_up"
+            )
+        ):
+            left[filled[account]] += amount
+        for account, amount in session.execute(
+            select(t.debit_account, t.amount).where(
+                t.debit_account.in_(part), t.code == "lapse", t.credit_account.like("owed:%")
+            )
+        ):
+            left[filled[account]] -= amount
+    return left
 
 
 def _turns(session: Session, accounts: Sequence[str], code: str) -> dict[str, int]:

@@ -234,6 +234,44 @@ def test_at_the_purses_end_own_money_is_credited_and_the_gift_goes_back(register
     assert verify_ledger(register).is_proven
 
 
+def test_a_hold_that_outlives_the_purse_turns_no_gift_into_money(register, ports, clock):
+    account = filled(register, ports, 10_000).account_id
+    clock.at = datetime(2027, 10, 20, 1, tzinfo=UTC)
+    with transaction(register):
+        version = a_service(register, price_fen=6_000)
+        a_hold(register, version=version, visit_on=date(2027, 10, 30))
+    clock.at = datetime(2027, 11, 5, 1, tzinfo=UTC)
+    lapse(register, ports)
+    assert left(register, "owed:E1") == 9_000
+    with transaction(register):
+        service.release(register, work_order_id="W1", at=clock.at, reason="expired", expire=True)
+    assert lapse(register, ports).fen == 0
+    assert left(register, account) == 0
+    assert left(register, "owed:E1") == 10_000
+    assert left(register, f"gift:CHAR:{DISTRICT}") == 0
+    assert verify_ledger(register).is_proven
+
+
+def test_own_money_taken_back_after_the_purses_end_stays_the_elders(register, ports, clock):
+    filled(register, ports, 10_000)
+    with transaction(register):
+        a_hold(register, version=a_service(register, price_fen=15_000))
+        redeem(register, "W1")
+    clock.at = datetime(2027, 11, 5, 1, tzinfo=UTC)
+    lapse(register, ports)
+    with transaction(register):
+        service.reverse(
+            register, work_order_id="W1", at=clock.at, reason="service_fault", actor="u"
+        )
+    clock.at = datetime(2027, 12, 25, 1, tzinfo=UTC)
+    lapse(register, ports)
+    assert left(register, "owed:E1") == 10_000
+    assert left(register, f"gift:CHAR:{DISTRICT}") == 0
+    # It is the first money of this elder on the books: the bank that gives it out is the district's.
+    assert register.get_one(LedgerAccount, "owed:E1").district_code == DISTRICT
+    assert verify_ledger(register).is_proven
+
+
 # Hours of helping
 
 
