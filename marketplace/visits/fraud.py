@@ -199,7 +199,13 @@ def f10_two_services_at_once(v: VisitFacts) -> Finding | None:
 
 def f11_too_much_in_a_day(v: VisitFacts) -> Finding | None:
     """More than ten hours of service or sixteen visits (meals apart) in a day: the surplus is held."""
-    before = [o for o in v.by_caregiver if o.ended_at <= v.began_at]
+    day = local(v.began_at).date()
+    before = [
+        o
+        for o in v.by_caregiver
+        # The days beside it are known too, for overlaps at night; a visit counts where it ended.
+        if o.ended_at <= v.began_at and local(o.ended_at).date() == day
+    ]
     hours = sum((o.ended_at - o.began_at for o in before), v.length) / timedelta(hours=1)
     visits = sum(o.category_code != "ZC" for o in before) + (v.category_code != "ZC")
     if hours > v.limits.most_service_h or visits > v.limits.most_visits:

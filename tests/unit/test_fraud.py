@@ -80,6 +80,13 @@ CAUGHT = {
 }
 
 
+def test_the_hours_of_the_day_before_are_no_part_of_a_day():
+    yesterday = tuple(other(n * 60 - 24 * 60, n * 60 + 60 - 24 * 60) for n in range(8))
+    today = tuple(other(n * 60, n * 60 + 60) for n in range(-4, 0))
+    found = fraud.judge(replace(CLEAN, by_caregiver=yesterday + today))
+    assert [f.rule for f in found] == []
+
+
 def test_a_clean_visit_is_clean():
     assert fraud.judge(CLEAN) == []
 
