@@ -205,7 +205,7 @@ def _refuse_undelivered(session: Session, split_row: Split, held: Sequence[Held]
     """Raise ``PackageNotDelivered`` where a payer asks for visits of the month that are not there.
 
     What counts is redeemed in the month, the package itself left out. Source: the programme's
-    ``least_visits`` and ``least_minutes``, of which one suffices.
+    ``least_visits`` and ``least_minutes``, of which one suffices; one that is not said suffices for nothing.
     """
     if split_row.sold.get("unit") != PACKAGE_UNIT:
         return
@@ -215,10 +215,11 @@ def _refuse_undelivered(session: Session, split_row: Split, held: Sequence[Held]
         if version is None:
             continue
         terms = book.terms_of(h.share.programme_code, version, split_row.district_code)
-        if not terms.least_visits:
+        if not (terms.least_visits or terms.least_minutes):
             continue
         visits, minutes = _delivered(session, split_row)
-        if visits < terms.least_visits and minutes < terms.least_minutes:
+        asked = ((visits, terms.least_visits), (minutes, terms.least_minutes))
+        if not any(least and had >= least for had, least in asked):
             raise PackageNotDelivered(
                 visits=visits,
                 minutes=minutes,

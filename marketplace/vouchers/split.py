@@ -13,6 +13,9 @@ from typing import Protocol
 
 OWN = "OWN"
 
+TIMED_UNITS = frozenset({"小时", "次", "半天"})
+"""Twice of these takes twice the time; two meals are one stop, twenty square metres one visit."""
+
 
 class ServiceVersionLike(Protocol):
     """What the split reads of a catalogue's service version."""
@@ -33,7 +36,7 @@ class ServiceVersionLike(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Bought:
-    """The service facts of one work order. ``minutes`` and ``items`` are of the whole quantity."""
+    """The service facts of one work order. ``items`` is its quantity, ``minutes`` how long its visit lasts."""
 
     code: str
     category: str
@@ -52,7 +55,7 @@ class Bought:
             unit=version.unit,
             mode=version.mode,
             subsidised=version.subsidised,
-            minutes=version.duration_min * quantity,
+            minutes=version.duration_min * (quantity if version.unit in TIMED_UNITS else 1),
             items=quantity,
         )
 

@@ -25,12 +25,10 @@ from marketplace.orders.rules import Window
 from marketplace.orders.states import State
 from marketplace.vouchers import service as vouchers
 from marketplace.vouchers.service import HoldRequest, QuoteRequest
+from marketplace.vouchers.split import TIMED_UNITS
 from vendors import offers, registry
 from vendors.models import Site
 from vendors.offers import NewOffer
-
-TIMED_UNITS = frozenset({"小时", "次", "半天"})
-"""Twice of these takes twice the time; two meals are one stop."""
 
 QUOTE_TRIES = 3
 

@@ -126,6 +126,24 @@ def test_a_repeated_capture_returns_the_first_answer_and_moves_nothing(session, 
     assert proven(session) == []
 
 
+def test_half_the_time_of_a_large_home_costs_half(session, poor_elder):
+    with transaction(session):
+        windows = a_service(session, "ZJ005", unit="平方米", price_fen=500, subsidised=False)
+        a_hold(session, version=windows, quantity=20)
+        visit = visit_of(session)
+    with transaction(session):
+        receipt = service.capture(
+            session,
+            work_order_id="W1",
+            visit_id=visit,
+            vendor_id="V1",
+            at=NOW,
+            minutes_delivered=30,
+        )
+    assert receipt.fen_by_programme == {"OWN": 5_000}
+    assert proven(session) == []
+
+
 def test_a_second_visit_cannot_capture_the_same_work_order(session, poor_elder):
     with transaction(session):
         a_caregiver(session, id="C2")

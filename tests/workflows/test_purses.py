@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import tomllib
 from datetime import UTC, date, datetime
 
 import pytest
@@ -13,7 +14,7 @@ from marketplace.kernel.actor import Actor, Role
 from marketplace.kernel.db import prepare_engine, transaction
 from marketplace.kernel.errors import BadInput, NotAllowed, NotFound, WrongState
 from marketplace.queries.purse_history import movements
-from marketplace.vouchers import service
+from marketplace.vouchers import programmes, service
 from marketplace.vouchers.ledger import EntitlementTooSmall
 from marketplace.vouchers.models import LedgerAccount
 from marketplace.vouchers.purses import GrantedBefore, HoursCapped, NoHours, home_sha256
@@ -322,6 +323,11 @@ def test_hours_come_in_whole_blocks_from_whoever_may_credit_them(register, ports
 @pytest.fixture
 def bed(session):
     """An elder with a care bed at home, granted for November, and a package that is held."""
+    with_bed(session)
+    return session
+
+
+def with_bed(session):
     with transaction(session):
         an_elder(session, special="bed")
         an_assessment(session, level=2)
@@ -330,7 +336,6 @@ def bed(session):
         granted(session)
         package = a_service(session, "HL031", unit="月", price_fen=40_000, duration_min=600)
         a_hold(session, "P", version=package)
-    return session
 
 
 def deliver(session, visits, minutes):
@@ -369,6 +374,41 @@ def test_twenty_hours_in_fewer_visits_pay_it_too(bed):
     deliver(bed, 5, 240)
     with transaction(bed):
         assert redeem(bed, "P").fen_by_programme == {"BED": 40_000}
+
+
+def test_a_large_home_is_not_twenty_hours(bed):
+    with transaction(bed):
+        windows = a_service(bed, "ZJ005", unit="平方米", price_fen=500, subsidised=False)
+        a_hold(bed, "W", version=windows, quantity=20)
+        redeem(bed, "W")
+    with pytest.raises(PackageNotDelivered) as refused, transaction(bed):
+        redeem(bed, "P")
+    assert (refused.value.facts["visits"], refused.value.facts["minutes"]) == (1, 60)
+
+
+@pytest.mark.parametrize("left_out", ["least_minutes", "least_visits"])
+def test_the_one_rule_that_a_package_has_is_asked_for(session, monkeypatch, left_out):
+    packaged = programmes.packaged()
+    contents = {code: ("file", packaged.content(code)) for code in packaged.codes()}
+    file = (programmes.FOLDER / "bed.toml").read_text(encoding="utf-8")
+    lines = [line for line in file.splitlines() if not line.startswith(left_out)]
+    contents["BED"] = ("file", tomllib.loads("\n".join(lines)))
+    monkeypatch.setattr(programmes, "packaged", lambda: programmes.Book(contents))
+    with_bed(session)
+    # Eleven visits of an hour are too few; twelve are enough visits, and not enough hours.
+    deliver(session, 11, 60)
+    with pytest.raises(PackageNotDelivered), transaction(session):
+        redeem(session, "P")
+    with transaction(session):
+        version = a_service(session, "HL002", duration_min=60, price_fen=100)
+        a_hold(session, "W11", version=version)
+        redeem(session, "W11")
+    if left_out == "least_visits":
+        with pytest.raises(PackageNotDelivered), transaction(session):
+            redeem(session, "P")
+    else:
+        with transaction(session):
+            assert redeem(session, "P").fen_by_programme == {"BED": 40_000}
 
 
 def test_a_person_may_pay_a_package_that_lacks_a_visit(bed):
