@@ -196,9 +196,7 @@ def _own_left(session: Session, filled: Mapping[str, str]) -> dict[str, int]:
     for start in range(0, len(accounts), 2000):
         part = accounts[start : start + 2000]
         for account, amount in session.execute(
-            select(t.credit_account, t.amount).where(
-                t.credit_account.in_(part), t.code == "top_up"
-            )
+            select(t.credit_account, t.amount).where(t.credit_account.in_(part), t.code == "top_up")
         ):
             left[filled[account]] += amount
         for account, amount in session.execute(
