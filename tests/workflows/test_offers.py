@@ -1,16 +1,9 @@
 """Offers: one of two wins, a no or a silence asks the next best, three at most."""
 
-import multiprocessing
-
 import pytest
-from sqlalchemy import create_engine, delete, select
-from sqlalchemy.orm import Session
+from sqlalchemy import delete, select
 
-from marketplace.app import build_ports
-from marketplace.config import Settings
 from marketplace.kernel.actor import SYSTEM
-from marketplace.kernel.clock import FrozenClock
-from marketplace.kernel.db import prepare_engine
 from marketplace.kernel.errors import BadInput, DomainError, NotFound, WrongState
 from marketplace.kernel.outbox import OutboxMessage
 from marketplace.orders import service as orders
@@ -25,6 +18,7 @@ from marketplace.workflows.advise import advise_offers
 from marketplace.workflows.offer import OfferRequest, back_to_pool, offer_to, ranking
 from marketplace.workflows.upkeep import upkeep
 from tests import builders
+from tests.processes import answers, at_once
 from tests.workflows import world
 from tests.workflows.world import HOTLINE, V1, V2, V3, key, placed, state_of
 from vendors import offers
@@ -130,39 +124,21 @@ def test_accepting_a_plan_once_is_a_yes_to_all_of_it(city, ports):
     assert order.standing_since is not None
 
 
-def _accept_in_a_process(url, folder, at, vendor, offer_id, gate, answers):
-    engine = create_engine(url)
-    prepare_engine(engine)
-    ports = build_ports(Settings(instance=folder, data_key="d" * 40), FrozenClock(at))
-    with Session(engine) as session:
-        gate.wait()
-        try:
-            accept_offer(
-                session, ports, vendor, key=f"k-{offer_id}", request=AnswerRequest(offer_id)
-            )
-            answers.put((vendor.vendor_id, "won"))
-        except DomainError as refused:
-            answers.put((vendor.vendor_id, refused.code))
-    engine.dispose()
+def accept(session, ports, vendor, offer_id, said):
+    try:
+        accept_offer(session, ports, vendor, key=f"k-{offer_id}", request=AnswerRequest(offer_id))
+        said.put((vendor.vendor_id, "won"))
+    except DomainError as refused:
+        said.put((vendor.vendor_id, refused.code))
 
 
 def test_of_vendors_accepting_at_once_one_wins(city, ports, clock, database_url, tmp_path):
     work_order_id, ids = broadcast(city, ports)
-    context = multiprocessing.get_context("fork")
-    gate, answers = context.Barrier(3), context.Queue()
     city.rollback()
-    workers = [
-        context.Process(
-            target=_accept_in_a_process,
-            args=(database_url, tmp_path, clock.now(), v, o, gate, answers),
-        )
-        for v, o in zip((V1, V2, V3), ids, strict=True)
-    ]
-    for w in workers:
-        w.start()
-    said = dict(answers.get(timeout=120) for _ in workers)
-    for w in workers:
-        w.join(timeout=60)
+    queue = answers()
+    each = [(v, o, queue) for v, o in zip((V1, V2, V3), ids, strict=True)]
+    assert at_once(accept, database_url, tmp_path, clock.now(), each=each) == [0, 0, 0]
+    said = dict(queue.get(timeout=10) for _ in each)
     assert sorted(said.values()) == ["won", "wrong_state", "wrong_state"]
     winner = next(v for v, what in said.items() if what == "won")
     assert orders.work_order(city, work_order_id).vendor_id == winner

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import signal
-import subprocess
-import sys
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from pathlib import Path
 
 import pytest
 from openpyxl import load_workbook
-from sqlalchemy import func, select, text
+from sqlalchemy import event, func, select, text
 from sqlalchemy.exc import DatabaseError
 
 from marketplace.elders import crosschecks
@@ -52,6 +50,7 @@ from tests.builders import (
     an_elder,
     granted,
 )
+from tests.processes import alone
 
 DECEMBER_2 = datetime(2026, 12, 2, 1, 0, tzinfo=UTC)
 BUREAU = Actor("bureau-1", Role.BUREAU, district_code=DISTRICT)
@@ -525,29 +524,15 @@ def test_the_database_refuses_to_change_a_closing(session, ports, november, stat
     session.rollback()
 
 
-_KILLED = """
-import os, signal, sys
-from datetime import datetime
-from pathlib import Path
-from sqlalchemy import create_engine, event
-from sqlalchemy.orm import Session
-from marketplace.app import build_ports
-from marketplace.config import Settings
-from marketplace.kernel.clock import FrozenClock
-from marketplace.kernel.db import prepare_engine
-from tests.workflows.test_settlement import DECEMBER_2, close
-engine = create_engine(sys.argv[1]); prepare_engine(engine)
-left = int(sys.argv[3])
-@event.listens_for(engine, "after_cursor_execute")
-def _count(*_):
-    global left
-    left -= 1
-    if left == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-ports = build_ports(Settings(instance=Path(sys.argv[2]), data_key="d" * 40), FrozenClock(DECEMBER_2))
-with Session(engine) as session:
+def close_and_be_killed(session, ports, statements):
+    left = itertools.count(statements - 1, -1)
+
+    @event.listens_for(session.get_bind(), "after_cursor_execute")
+    def count(*_):
+        if not next(left):
+            os.kill(os.getpid(), signal.SIGKILL)
+
     close(session, ports)
-"""
 
 
 def test_a_close_that_is_killed_wrote_nothing_and_can_be_repeated(
@@ -555,21 +540,10 @@ def test_a_close_that_is_killed_wrote_nothing_and_can_be_repeated(
 ):
     session.rollback()
     for statements_before_the_kill in (3, 8, 14):
-        child = subprocess.run(
-            [
-                sys.executable,
-                "-c",
-                _KILLED,
-                database_url,
-                str(tmp_path),
-                str(statements_before_the_kill),
-            ],
-            cwd=Path(__file__).parents[2],
-            env={**os.environ, "PYTHONPATH": "."},
-            check=False,
-            timeout=120,
+        ended = alone(
+            close_and_be_killed, database_url, tmp_path, DECEMBER_2, statements_before_the_kill
         )
-        assert child.returncode == -signal.SIGKILL
+        assert ended == -signal.SIGKILL
         assert session.scalar(select(func.count()).select_from(StatementLine)) == 0
         assert proven(session) == []
     close(session, ports)

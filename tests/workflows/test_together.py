@@ -1,54 +1,22 @@
 """Two at once and one killed in the middle: the database lets one through and keeps no halves."""
 
-import multiprocessing
 import os
 import signal
 
 import pytest
-from sqlalchemy import create_engine, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import func, select
 
 import dispatch
-from marketplace.app import build_ports
-from marketplace.config import Settings
-from marketplace.kernel.clock import FrozenClock
-from marketplace.kernel.db import prepare_engine
 from marketplace.orders import service
 from marketplace.orders.models import Assignment, DispatchRun, WorkOrder, WorkOrderEvent
 from marketplace.vouchers.service import entries_of
 from marketplace.workflows import assign, recur
 from marketplace.workflows.assign import AssignRequest, assign_day
 from marketplace.workflows.confirm import auto_confirm
+from tests.processes import alone, at_once
 from tests.workflows import world
 from tests.workflows.test_visits import served
 from tests.workflows.world import CITY, MONDAY, TUESDAY, accepted, crew_of, placed, state_of
-
-CONTEXT = multiprocessing.get_context("spawn")
-
-
-def in_a_process(step, url, folder, at, gate):
-    """Run a step with a session and ports of its own, when all are ready."""
-    engine = create_engine(url)
-    prepare_engine(engine)
-    ports = build_ports(Settings(instance=folder, data_key="d" * 40), FrozenClock(at))
-    with Session(engine) as session:
-        gate.wait(timeout=120)
-        step(session, ports)
-    engine.dispose()
-
-
-def at_once(step, url, folder, at, count=2):
-    """Run a step in several processes at the same moment; return their exit codes."""
-    gate = CONTEXT.Barrier(count)
-    running = [
-        CONTEXT.Process(target=in_a_process, args=(step, url, folder, at, gate))
-        for _ in range(count)
-    ]
-    for p in running:
-        p.start()
-    for p in running:
-        p.join(timeout=200)
-    return [p.exitcode for p in running]
 
 
 def make_the_next_days(session, ports):
@@ -113,7 +81,7 @@ def test_a_plan_that_is_killed_leaves_nothing_half_written(
     pooled = placed(city, ports, service_code="HL001")
     before = city.scalar(select(func.count()).select_from(WorkOrderEvent))
     city.rollback()
-    assert at_once(moment, database_url, tmp_path, clock.now(), count=1) == [-signal.SIGKILL]
+    assert alone(moment, database_url, tmp_path, clock.now()) == -signal.SIGKILL
     assert (state_of(city, mine), state_of(city, pooled)) == ("accepted", "pooled")
     for table, expected in ((Assignment, 0), (DispatchRun, 0), (WorkOrderEvent, before)):
         assert city.scalar(select(func.count()).select_from(table)) == expected
