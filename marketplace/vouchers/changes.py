@@ -300,7 +300,9 @@ def _texts(terms: Terms | None) -> dict[str, str]:
 
 
 def _tier_texts(tier: Tier) -> dict[str, str]:
-    texts = {f"tier {tier.name}": str(tier.per_item_fen or tier.amount)}
+    texts = {f"tier {tier.name}": str(tier.amount)}
+    if tier.per_item_fen:
+        texts[f"tier {tier.name} item"] = str(tier.per_item_fen)
     if tier.when:
         texts[f"tier {tier.name} when"] = " and ".join(condition_text(c) for c in tier.when)
     return texts
@@ -312,7 +314,8 @@ def _service_texts(services: Services) -> dict[str, str]:
         value = getattr(services, field.name)
         if value is not None:
             shown = ", ".join(sorted(value)) if isinstance(value, frozenset) else str(value)
-            texts[f"services {field.name}"] = shown
+            # A list of nothing lets nothing through; no list lets everything.
+            texts[f"services {field.name}"] = shown or "-"
     return texts
 
 

@@ -13,7 +13,8 @@ from marketplace.vouchers.problems import ProgrammeFileBad
 if TYPE_CHECKING:
     from marketplace.vouchers.programmes import Terms, Tier
 
-OPERATORS = ("at_least", "at_most", "is", "is_not", "one_of", "has_any", "has_none")
+LISTS = ("one_of", "has_any", "has_none")
+OPERATORS = ("at_least", "at_most", "is", "is_not", *LISTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +76,15 @@ def _condition(file: str, row: dict[str, Any], inherited: str | None) -> Conditi
     if not source:
         raise ProgrammeFileBad(file, "no_source", what=str(row))
     if "any" in row:
+        if set(row) - {"any", "source"}:
+            raise ProgrammeFileBad(file, "bad_condition", what=str(row))
         choices = tuple(conditions(file, choice, source=source) for choice in row["any"])
         return Condition(fact="", tests=(), any=choices, source=source)
     tests = tuple((op, row[op]) for op in OPERATORS if op in row)
     unknown = set(row) - {"fact", "source"} - set(OPERATORS)
-    if "fact" not in row or not tests or unknown:
+    # A word in a list's place would be searched letter by letter.
+    no_list = [op for op, wanted in tests if op in LISTS and not isinstance(wanted, list)]
+    if "fact" not in row or not tests or unknown or no_list:
         raise ProgrammeFileBad(file, "bad_condition", what=str(row))
     return Condition(fact=row["fact"], tests=tests, any=(), source=source)
 

@@ -36,7 +36,7 @@ class ServiceVersionLike(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Bought:
-    """The service facts of one work order. ``items`` is its quantity, ``minutes`` how long its visit lasts."""
+    """The service facts of one work order. ``items``: its quantity; ``minutes``: how long its visit lasts."""
 
     code: str
     category: str

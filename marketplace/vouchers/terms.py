@@ -5,7 +5,7 @@ A mistyped file is refused whole and named (``ProgrammeFileBad``). Pure.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -187,7 +187,7 @@ def _terms(file: str, head: Mapping[str, Any], row: Mapping[str, Any]) -> Terms:
     def number(name: str) -> int:
         if name not in row:
             return 0
-        return int(sourced(file, row, name, sources))
+        return _whole(file, name, sourced(file, row, name, sources))
 
     services = row.get("services")
     if not services or "source" not in services:
@@ -197,17 +197,19 @@ def _terms(file: str, head: Mapping[str, Any], row: Mapping[str, Any]) -> Terms:
     tiers = tuple(_tier(file, t, number("items_per_day")) for t in row.get("tier", []))
     if not tiers:
         raise ProgrammeFileBad(file, "no_tier")
+    _check_once(file, (tier.name for tier in tiers))
     rates = []
     for r in row.get("rate", []):
         _check_words(file, r, "a rate")
         sources[f"rate {r.get('percent')}"] = _source(file, r)
         rates.append(
             Rate(
-                percent=r["percent"],
-                modes=frozenset(r.get("modes", [])),
-                codes=frozenset(r.get("codes", [])),
+                percent=_whole(file, "percent", r["percent"], most=100),
+                modes=_set(file, r, "modes") or frozenset(),
+                codes=_set(file, r, "codes") or frozenset(),
             )
         )
+    _check_once(file, (word for rate in rates for word in (*rate.modes, *rate.codes)))
     rate, block = number("rate_fen_per_hour"), number("block_min")
     if head["kind"] == "in_kind" and (block <= 0 or rate * block % 60):
         raise ProgrammeFileBad(file, "broken_block")
@@ -224,11 +226,11 @@ def _terms(file: str, head: Mapping[str, Any], row: Mapping[str, Any]) -> Terms:
         tiers=tiers,
         services=Services(
             subsidised=services.get("subsidised", False),
-            categories=_set(services, "categories"),
-            codes=_set(services, "codes"),
-            units=_set(services, "units"),
-            modes=_set(services, "modes"),
-            exclude=frozenset(services.get("exclude", [])),
+            categories=_set(file, services, "categories"),
+            codes=_set(file, services, "codes"),
+            units=_set(file, services, "units"),
+            modes=_set(file, services, "modes"),
+            exclude=_set(file, services, "exclude") or frozenset(),
         ),
         rates=tuple(rates),
         rate_fen_per_hour=rate,
@@ -249,9 +251,9 @@ def _terms(file: str, head: Mapping[str, Any], row: Mapping[str, Any]) -> Terms:
 
 def _tier(file: str, row: dict[str, Any], items_per_day: int) -> Tier:
     _check_words(file, row, "a tier")
-    per_item = int(row.get("per_item_fen", 0))
+    per_item = _whole(file, "per_item_fen", row.get("per_item_fen", 0))
     # A month's grant of a daily item covers the longest month; the day account limits each day.
-    amount = int(row.get("amount", per_item * items_per_day * 31))
+    amount = _whole(file, "amount", row.get("amount", per_item * items_per_day * 31))
     if amount <= 0:
         raise ProgrammeFileBad(file, "tier_grants_nothing", what=str(row.get("name")))
     return Tier(
@@ -263,8 +265,32 @@ def _tier(file: str, row: dict[str, Any], items_per_day: int) -> Tier:
     )
 
 
-def _set(table: dict[str, Any], name: str) -> frozenset[str] | None:
-    return frozenset(table[name]) if name in table else None
+def _whole(file: str, name: str, value: Any, *, most: int | None = None) -> int:
+    """Return a number of a file: cut off, a half would silently count as less."""
+    if type(value) not in (int, float):
+        raise ProgrammeFileBad(file, "wrong_kind", what=f"{name} = {value!r}")
+    if type(value) is not int or value < 0:
+        raise ProgrammeFileBad(file, "no_whole_number", what=name)
+    if most is not None and value > most:
+        raise ProgrammeFileBad(file, "too_great", what=name, most=str(most))
+    return value
+
+
+def _check_once(file: str, names: Iterable[str]) -> None:
+    """Refuse what is named twice: one of the two would count, and the other be shown."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise ProgrammeFileBad(file, "named_twice", what=name)
+        seen.add(name)
+
+
+def _set(file: str, table: dict[str, Any], name: str) -> frozenset[str] | None:
+    if name not in table:
+        return None
+    if not isinstance(table[name], list):
+        raise ProgrammeFileBad(file, "no_list", what=name)
+    return frozenset(table[name])
 
 
 def _source(file: str, row: dict[str, Any]) -> str:

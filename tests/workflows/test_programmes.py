@@ -129,6 +129,12 @@ def test_what_a_file_moves_is_named_value_by_value(register, ports):
     ]
 
 
+TWICE = '[[version.tier]]\nname = "GP-C1"\namount = 99_999\nsource = "nobody"\n'
+"""A class named twice: the greater amount would be granted, the other be shown."""
+RATE = '[[version.rate]]\nmodes = ["home"]\nsource = "nobody"\npercent = '
+HALF_AS_MUCH_AGAIN, TWO_RATES = f"{RATE}150\n", f"{RATE}90\n{RATE}50\n"
+
+
 @pytest.mark.parametrize(
     ("file", "problem"),
     [
@@ -149,12 +155,41 @@ def test_what_a_file_moves_is_named_value_by_value(register, ports):
         (changed(("block_min = { value", "block_min = { unit = 1, value")), "unknown word unit"),
         (changed(more="[version.district.321204]\nvalid_from = 2027-02-01"), "word valid_from"),
         (changed(more="[version.district.jiangyan]\n"), "six digits"),
+        (changed(("amount = 120", "amount = 120.5")), "amount is no whole number"),
+        (changed(("amount = 120", "amount = -120")), "amount is no whole number"),
+        (changed(("block_min = { value = 15", 'block_min = { value = "15"')), "of the wrong kind"),
+        (changed(('units = ["小时", "次"]', 'units = "小时"')), "units is no list"),
+        (
+            changed(('fact = "hukou_local"\nis = true', 'fact = "special"\nhas_any = "bed"')),
+            "no fact",
+        ),
+        (changed(more=TWICE), "GP-C1 is named twice"),
+        (changed(more=HALF_AS_MUCH_AGAIN), "percent is more than 100"),
+        (changed(more=TWO_RATES), "home is named twice"),
     ],
 )
 def test_a_file_that_cannot_be_is_refused_with_what_is_wrong(register, ports, file, problem):
     with pytest.raises(ChangeRefused) as refused:
         tried(register, ports, file)
     assert problem in refused.value.facts["problem"]
+
+
+MEALS = (FOLDER / "meal.toml").read_text(encoding="utf-8")
+BOUNDLESS = MEALS[MEALS.index("[[version]]") :].replace("2026-01-01", "2027-01-01")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "what"),
+    [
+        ("per_item_fen = 200", "per_item_fen = 200\namount = 900_000_000", "tier MEAL-60"),
+        ('exclude = ["ZC001", "ZC005"]', "codes = []", "services codes"),
+    ],
+)
+def test_nothing_moves_that_is_not_shown(register, ports, old, new, what):
+    """What is not shown would be released unseen, and a district could move it for the city."""
+    assert old in BOUNDLESS
+    moved = tried(register, ports, f"{MEALS}\n{BOUNDLESS.replace(old, new)}").differences
+    assert what in {d.what for d in moved}
 
 
 def test_a_month_that_is_granted_keeps_its_terms(register, ports):

@@ -113,6 +113,10 @@ FILE_PROBLEMS: dict[str, Any] = {
         "rate_fen_per_hour times block_min must be whole fen an hour: change one of them"
     ),
     "tier_grants_nothing": _l("tier %(what)s grants nothing: give it an amount above zero"),
+    "no_whole_number": _l("%(what)s must be a whole number, zero or more"),
+    "too_great": _l("%(what)s must be at most %(most)s"),
+    "no_list": _l("%(what)s must be a list in square brackets"),
+    "named_twice": _l("%(what)s is named twice: keep one of the two"),
     "no_source": _l("no source stands beside %(what)s: add one"),
     "bare_value": _l("%(what)s needs a value and its source"),
     "bad_condition": _l("a condition needs a fact and a known test: %(what)s"),
@@ -185,6 +189,9 @@ def difference_words(moved: Difference, unit: str = "") -> tuple[str, str, str]:
     if kind == "tier" and name.endswith(" when"):
         what = _("class %(name)s, for whom", name=name.removesuffix(" when"))
         return what, *_both(condition_words, texts)
+    if kind == "tier" and name.endswith(" item"):
+        what = _("class %(name)s, for each item", name=name.removesuffix(" item"))
+        return what, *_both(lambda t: _amount(t, unit), texts)
     if kind == "tier":
         return _("class %(name)s", name=name), *_both(lambda t: _amount(t, unit), texts)
     if kind == "rate":
