@@ -164,6 +164,8 @@ def test_two_processes_tell_each_other_through_redis(desk, chromium, town, visit
     ports = [_free_port(), _free_port()]
     servers = [_serve(town, port, redis_url) for port in ports]
     try:
+        for port in ports:
+            _wait_for(port)
         pages = [
             _signed_in(chromium, f"http://127.0.0.1:{port}", role)
             for port, role in zip(ports, ("bureau", "vendor"), strict=True)
@@ -200,13 +202,16 @@ def _serve(town, port: int, redis_url: str) -> subprocess.Popen[bytes]:
         "NUANJU_WEB_WORKERS": "1",
         "REDIS_URL": redis_url,
     }
-    server = subprocess.Popen(
+    return subprocess.Popen(
         [sys.executable, "-m", "marketplace", "serve", "--port", str(port)], env=env
     )
+
+
+def _wait_for(port: int) -> None:
     for _ in range(300):
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/sign-in", timeout=2)
-            return server
+            return
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
     raise AssertionError("the server did not start")
