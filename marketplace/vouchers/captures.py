@@ -20,6 +20,7 @@ from marketplace.vouchers.ledger import (
     post,
 )
 from marketplace.vouchers.models import (
+    LedgerAccount,
     LedgerTransfer,
     PriceSplit,
     Redemption,
@@ -42,6 +43,7 @@ from marketplace.vouchers.splits import (
     state_of,
     tell_outside,
 )
+from marketplace.vouchers.terms import Terms
 
 
 def capture(
@@ -209,12 +211,7 @@ def _refuse_undelivered(session: Session, split_row: Split, held: Sequence[Held]
     """
     if split_row.sold.get("unit") != PACKAGE_UNIT:
         return
-    book = changes.book(session)
-    for h in held:
-        version = h.share.programme_version
-        if version is None:
-            continue
-        terms = book.terms_of(h.share.programme_code, version, split_row.district_code)
+    for terms in _terms_of(session, split_row, held).values():
         if not (terms.least_visits or terms.least_minutes):
             continue
         visits, minutes = _delivered(session, split_row)
@@ -292,21 +289,35 @@ def _trim(
     ]
 
 
+def _terms_of(session: Session, split_row: Split, held: Sequence[Held]) -> dict[str, Terms]:
+    """Return by account the terms that each payer's share was made by: those of the granting district."""
+    book = changes.book(session)
+    a = LedgerAccount
+    accounts = [h.share.account_id for h in held if h.share.programme_version is not None]
+    granted_in = {
+        row[0]: row[1]
+        for row in session.execute(select(a.id, a.district_code).where(a.id.in_(accounts)))
+    }
+    return {
+        s.account_id: book.terms_of(
+            s.programme_code,
+            s.programme_version,
+            granted_in.get(s.account_id) or split_row.district_code,
+        )
+        for s in (h.share for h in held)
+        if s.programme_version is not None
+    }
+
+
 def _manners(session: Session, split_row: Split, held: Sequence[Held]) -> dict[str, Manner]:
     """Return by account how each payer may pay, by the terms that its share was made by."""
-    book = changes.book(session)
     found: dict[str, Manner] = {}
-    for share in (h.share for h in held):
-        if share.programme_version is None:
-            continue
-        terms = book.terms_of(
-            share.programme_code, share.programme_version, split_row.district_code
-        )
+    for account_id, terms in _terms_of(session, split_row, held).items():
         percent = None
         if terms.kind == "rate":
             sold = split_row.sold
             percent = rate_percent(terms, code=sold["service_code"], mode=sold["mode"]) or 0
-        found[share.account_id] = Manner(terms.block_min or 1, terms.step_fen, percent)
+        found[account_id] = Manner(terms.block_min or 1, terms.step_fen, percent)
     return found
 
 

@@ -346,7 +346,8 @@ def _hold_entries(
     )
     accounts[served.id] = served
     granted_in = share.account_id.split(":")[3]
-    fund = fund_account(code, district, granted_in, r.elder_id)
+    # Whoever moved to another district keeps the month, and the money behind it is where it was granted.
+    fund = fund_account(code, share.granted_in or district, granted_in, r.elder_id)
     return (
         pending("", "fen", fund, promised.id, share.fen),
         pending("/min", "minutes", share.account_id, served.id, share.minutes),

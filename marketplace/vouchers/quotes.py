@@ -95,7 +95,7 @@ class QuoteRequest:
 
 @dataclass(slots=True)
 class Purse:
-    """An entitlement's balance while a list of quotes uses it up."""
+    """An entitlement's balance while a list of quotes uses it up. ``district_code``: where it was granted."""
 
     account_id: str
     terms: Terms
@@ -104,6 +104,7 @@ class Purse:
     valid_from: date
     ends_on: date
     expected: bool
+    district_code: str = ""
     days: dict[date, int] = field(default_factory=dict)
     open_days: set[date] = field(default_factory=set)
     opened_with: dict[date, int] = field(default_factory=dict)
@@ -270,6 +271,7 @@ def _balance(purse: Purse, bought: Bought, on: date, elder_id: str) -> Balance |
         percent=percent,
         per_item_fen=tier.per_item_fen,
         step_fen=terms.step_fen,
+        granted_in=purse.district_code,
     )
 
 
@@ -325,7 +327,16 @@ def _load(session: Session, requests: Sequence[QuoteRequest]) -> dict[str, list[
         for e, left in rows:
             terms = book.terms_of(e.programme_code, e.programme_version, e.district_code)
             purses[e.elder_id].append(
-                Purse(e.account_id, terms, e.tier, left, e.valid_from, e.ends_on, False)
+                Purse(
+                    e.account_id,
+                    terms,
+                    e.tier,
+                    left,
+                    e.valid_from,
+                    e.ends_on,
+                    False,
+                    e.district_code,
+                )
             )
     _load_days(session, purses, first, last)
     _load_expected(session, book, requests, purses)
@@ -402,6 +413,7 @@ def _load_expected(
                 period.first,
                 terms.ends_on(period),
                 True,
+                request.district_code,
             )
             fresh[account_id] = purse
             purses[elder_id].append(purse)

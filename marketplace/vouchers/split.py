@@ -7,7 +7,7 @@ pays of what is left before it; what nobody pays is the elder's own money.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Protocol
 
@@ -65,7 +65,8 @@ class Balance:
     """What one entitlement may still pay for this service, with the terms that shape its share.
 
     ``left``: fen, or minutes of an in-kind payer. ``percent``: of the rest, for a ``rate``.
-    ``per_item_fen``: for an ``item`` subsidy, 0 where it pays in full.
+    ``per_item_fen``: for an ``item`` subsidy, 0 where it pays in full. ``granted_in``: the district whose
+    money it is, wherever the elder lives by now.
     """
 
     programme_code: str
@@ -81,11 +82,15 @@ class Balance:
     percent: int = 0
     per_item_fen: int = 0
     step_fen: int = 1
+    granted_in: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """One payer's part. ``minutes`` is 0 but for in-kind payers, whose minutes are used up by it."""
+    """One payer's part. ``minutes`` is 0 but for in-kind payers, whose minutes are used up by it.
+
+    ``granted_in`` is known while it is quoted and held; what was held says it by its account.
+    """
 
     programme_code: str
     fen: int
@@ -94,6 +99,7 @@ class Share:
     programme_version: date | None = None
     tier: str = ""
     rate_fen_per_hour: int = 0
+    granted_in: str = field(default="", compare=False)
 
     @property
     def unit(self) -> str:
@@ -135,6 +141,7 @@ def split(
                 programme_version=balance.programme_version,
                 tier=balance.tier,
                 rate_fen_per_hour=balance.rate_fen_per_hour if minutes else 0,
+                granted_in=balance.granted_in,
             )
         )
     if rest:

@@ -9,12 +9,16 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from marketplace.elders.facts import facts_of
+from marketplace.elders.models import Elder
 from marketplace.kernel.clock import Period
 from marketplace.kernel.db import transaction
 from marketplace.kernel.errors import WrongState
 from marketplace.vouchers import expected, service
+from marketplace.vouchers.ledger import shard_of
 from marketplace.vouchers.models import Entitlement, LedgerAccount, LedgerTransfer
+from marketplace.vouchers.splits import fund_account
 from marketplace.vouchers.verify import verify
+from marketplace.workflows.lapse import lapse
 from tests.builders import (
     DISTRICT,
     NOW,
@@ -29,6 +33,8 @@ from tests.builders import (
     an_elder,
     granted,
 )
+
+ELSEWHERE = "321203"
 
 
 @pytest.fixture
@@ -123,6 +129,45 @@ def test_a_repeated_capture_returns_the_first_answer_and_moves_nothing(session, 
                 service.capture(session, work_order_id="W1", visit_id=visit, vendor_id="V1", at=NOW)
             )
     assert answers[0] == answers[1]
+    assert proven(session) == []
+
+
+def test_who_moves_to_another_district_keeps_the_hours_of_the_month(session, ports, clock):
+    """And the money behind them is of the district that granted them, never of its new neighbours."""
+    with transaction(session):
+        an_elder(session)
+        # Of one shard with the first, so that their hours would lie in one fund.
+        neighbour = next(f"N{n}" for n in range(99) if shard_of(f"N{n}") == shard_of("E1"))
+        an_elder(session, neighbour, district_code=ELSEWHERE)
+        a_vendor(session)
+        a_caregiver(session)
+        for district in (DISTRICT, ELSEWHERE):
+            granted(session, district=district)
+        session.get_one(Elder, "E1").district_code = ELSEWHERE
+        version = a_service(session)
+        for n, elder in enumerate(("E1", "E1", neighbour, neighbour)):
+            a_work_order(session, f"W{n}", elder, version, district_code=ELSEWHERE)
+            quote = service.quote(
+                session,
+                elder_id=elder,
+                service_version=version,
+                on=TODAY,
+                district_code=ELSEWHERE,
+            )
+            receipt = service.hold(
+                session, work_order_id=f"W{n}", elder_id=elder, quote=quote, at=NOW
+            )
+            assert [(s.programme_code, s.fen) for s in receipt.shares] == [
+                ("GP-C", 2_500),
+                ("OWN", 3_500),
+            ]
+        visit = visit_of(session, "W0")
+        service.capture(session, work_order_id="W0", visit_id=visit, vendor_id="V1", at=NOW)
+        service.release(session, work_order_id="W1", at=NOW, reason="cancelled")
+    clock.at = NOW + timedelta(days=20)
+    lapse(session, ports)
+    assert left(session, fund_account("GP-C", DISTRICT, "2026-11", "E1")) == 0
+    assert left(session, f"budget:GP-C:{DISTRICT}:2026") == 60_000_000_000 - 2_500
     assert proven(session) == []
 
 
