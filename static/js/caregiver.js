@@ -108,7 +108,7 @@
     const done = ticked.map((t, n) => (t.checked ? n + 1 : 0)).filter(Boolean).join(",");
     const item = {
       id: crypto.randomUUID(), kind, work_order_id: stop.dataset.stop, visit_id: visitOf(stop),
-      at_device: new Date().toISOString(), device_id: device, offline: !navigator.onLine,
+      at_device: new Date(Date.now() + Number(phone.dataset.shift)).toISOString(), device_id: device, offline: !navigator.onLine,
       note: kind === "check_out" && done ? "tasks " + done : "", ...more,
     };
     delete bar.dataset.refusal;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
 import re
 from pathlib import Path
@@ -15,7 +16,8 @@ from babel.messages.pofile import read_po
 import marketplace
 import vendors
 from marketplace.kernel.errors import DomainError
-from marketplace.web.words.refusals import ERRORS
+from marketplace.orders import rules
+from marketplace.web.words.refusals import ERRORS, UNSAFE
 
 WEB = Path(__file__).resolve().parents[2] / "marketplace" / "web"
 SPEAKERS = (WEB, WEB.parent / "commands")
@@ -98,7 +100,22 @@ def test_every_refusal_has_its_sentence():
     assert sorted(codes - set(ERRORS)) == []
 
 
+def test_every_rule_that_finds_a_service_unsafe_says_what_to_choose():
+    assert set(re.findall(r'rule="(\w+)"', inspect.getsource(rules))) == set(UNSAFE)
+
+
 def refusals(kind: type[DomainError]) -> set[type[DomainError]]:
     """Every refusal that this code may raise."""
     below = {e for e in kind.__subclasses__() if not e.__module__.startswith("tests")}
     return below | {deeper for e in below for deeper in refusals(e)}
+
+
+def test_the_packaged_programmes_name_their_sources_in_chinese(chinese):
+    ours = {str(m.id) for m in chinese if m.id and not isinstance(m.id, tuple)}
+    latin = re.compile(r"[a-z]{3}")
+    said = set()
+    for path in (WEB.parent / "vouchers" / "programmes").glob("*.toml"):
+        for source in re.findall(r'source = "([^"]*)"', path.read_text()):
+            head, _colon, rest = re.sub("^assumption; ", "assumption: ", source).partition(": ")
+            said |= {part for part in (head, rest) if latin.search(part) and part != "assumption"}
+    assert sorted(said - ours) == []

@@ -113,8 +113,8 @@ def test_a_case_says_how_much_and_is_asked_of_any_day(app, bureau):
         elder.born_on, elder.income_class = date(1947, 1, 10), "ordinary"
         elder.hukou_local, elder.special, elder.lives_alone = True, "", False
         db.session.commit()
-    assert "GP-C1 2 小时/月" not in bureau.get("/cases/E000000").text
-    assert "GP-C1 2 小时/月" in bureau.get("/cases/E000000?on=2027-01-10").text
+    assert "2 小时/月</span>" not in bureau.get("/cases/E000000").text
+    assert "2 小时/月</span>" in bureau.get("/cases/E000000?on=2027-01-10").text
     assert bureau.get("/cases/E000000?on=x").status_code == 422
 
 

@@ -93,7 +93,7 @@ def test_an_elder_sees_who_pays_before_ordering(elder):
     shown, _ = order(elder)
     assert "谁来付这 35 元" in shown.text
     assert "本人付" in shown.text
-    assert re.search(r"订明天 8:00，我付 \d+ 元", shown.text)
+    assert re.search(r"订明天 8:00–\d+:00，我付 \d+ 元", shown.text)
 
 
 def test_an_order_is_placed_once_however_often_the_button_is_pressed(elder):

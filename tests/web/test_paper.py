@@ -99,7 +99,7 @@ def test_two_accounts_that_read_the_same_redeem_the_visit(app, browser, accounts
     assert sum_states(app, accounts) == ("in_service", {"held"})
     said = read("street", slip_no=" Ｐ-77", began="09：00")
     assert "两人读的一致" in said
-    assert "没有等待复读的单子" in said
+    assert "没有等第二遍的单子" in said
     assert sum_states(app, accounts)[0] == "done"
     clock.advance(hours=49)
     with app.app_context():
@@ -148,7 +148,7 @@ def test_a_slip_that_nobody_read_again_is_seen_to_be_held(app, browser, accounts
     browser.client.delete_cookie("session")
     browser.sign_in("hotline")
     page = browser.get("/paper").text
-    assert "没有等待复读的单子" in page
+    assert "没有等第二遍的单子" in page
     assert "只有一个人读过" in page
     assert "钱已暂扣，由街道或民政对照纸单决定。" in page
     assert "这次上门不用再录单子" in browser.get(f"/paper/{accounts['visit']}").text

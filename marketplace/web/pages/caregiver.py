@@ -13,7 +13,7 @@ from flask_wtf.csrf import generate_csrf
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from marketplace.kernel.actor import Role
-from marketplace.kernel.clock import Period, instant_of
+from marketplace.kernel.clock import Period, ShiftedClock, instant_of
 from marketplace.kernel.errors import BadInput, DomainError
 from marketplace.kernel.ids import new_id
 from marketplace.queries import caregiver_day, caregiver_hours, site_desk
@@ -86,7 +86,14 @@ def next_page() -> str:
         key=new_id(),
         icons=CATEGORY_ICONS,
         fresh=new_id,
+        shift_ms=_shift_ms(),
     )
+
+
+def _shift_ms() -> int:
+    """Return by how many milliseconds a demonstration's day is away from the phone's time; else 0."""
+    clock = current_app.extensions["ports"].clock
+    return clock.shift // timedelta(milliseconds=1) if isinstance(clock, ShiftedClock) else 0
 
 
 @bp.post("/next/cannot")

@@ -77,7 +77,7 @@ POWERS: dict[str, Any] = {
 """What a parent may allow a child."""
 
 PURPOSES: dict[str, tuple[Any, Any]] = {
-    "service": (_l("Being served"), _l("without it nothing new is ordered")),
+    "service": (_l("Receiving services"), _l("without it nothing new is ordered")),
     "family_view": (_l("Relatives may look in"), _l("without it they see nothing")),
     "photo": (_l("Photos of the work"), _l("without it none is kept")),
     "hotline_recording": (

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from flask_babel import gettext
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
@@ -81,15 +82,20 @@ _ASSUMED = re.compile(r"assumption(?:[:;] |$)")
 
 
 def source_words(text: str) -> str:
-    """Return where a rule or a fact is from: what is only assumed says so in the reader's language."""
+    """Return where a rule or a fact is from, in the reader's language where that is known.
+
+    What is only assumed says so. The remarks of packaged programmes stand in `words.remarks`.
+    """
     if text in SOURCES:
         return str(SOURCES[text])
-    if assumed := _ASSUMED.match(text):
-        word, rest = _("assumption, to be confirmed"), text[assumed.end() :]
-        return f"{word}{'：' if is_chinese() else ': '}{rest}" if rest else word
     if text.startswith("assessment of "):
         return _("assessment of %(date)s", date=text.removeprefix("assessment of "))
-    return text
+    if assumed := _ASSUMED.match(text):
+        said, rest = _("assumption, to be confirmed"), text[assumed.end() :]
+    else:
+        head, _colon, rest = text.partition(": ")
+        said = gettext(head)
+    return f"{said}{'：' if is_chinese() else ': '}{gettext(rest)}" if rest else said
 
 
 FILE_PROBLEMS: dict[str, Any] = {

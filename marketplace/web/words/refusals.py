@@ -89,12 +89,32 @@ ERRORS: dict[str, Any] = {
 }
 """Error code -> sentence. Facts of the error may be named as ``%(fact)s``."""
 
+UNSAFE: dict[str, Any] = {
+    "bath_after_meal": _l(
+        "A meal is brought around then. A bath is safe before it, or an hour after it: choose such a time."
+    ),
+    "bath_needs_two_people": _l(
+        "This elder needs two people for a bath. Choose a bath for which two people come."
+    ),
+}
+"""Rule that found a service unsafe -> what to choose instead."""
+
+UNFIT: dict[str, Any] = {
+    "at_device": _l(
+        "The phone's time is wrong. Let the phone set its time by itself, then try once more."
+    ),
+}
+"""Field that no page shows -> what to do where its value does not fit."""
+
 _UNKNOWN = _l("This could not be done. Nothing was changed, no money and no voucher was moved.")
 
 
 def error_sentence(error: DomainError) -> str:
     """Return the sentence for a refusal, with its facts filled in."""
-    sentence, facts = str(ERRORS.get(error.code, _UNKNOWN)), error.facts
+    if error.code == "bad_input" and error.field in UNFIT:
+        return str(UNFIT[error.field])
+    rule = error.facts.get("rule") if error.code == "contraindicated" else None
+    sentence, facts = str(UNSAFE.get(rule or "") or ERRORS.get(error.code, _UNKNOWN)), error.facts
     if error.code == "change_refused":
         facts = {**facts, "problem": file_problem(facts)}
     try:
