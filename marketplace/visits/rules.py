@@ -47,7 +47,14 @@ LEAST_TRUST = 1
 CARD_OK = "ok"
 """What reading a card wrote down where it is the elder's and may be used; else the reason."""
 
-NEEDS_PLACE = frozenset({Method.GPS, Method.GPS_PHOTO})
+NEEDS_PLACE = frozenset({Method.NFC, Method.GPS, Method.GPS_PHOTO})
+
+PROVEN = frozenset({Method.HOME_CODE, Method.CARD})
+"""What this program has checked itself. That a phone read a tag is the phone's word: its place counts."""
+
+OF_A_PHONE = (Method.HOME_CODE, Method.CARD, Method.NFC, Method.GPS_PHOTO, Method.GPS)
+"""What a caregiver's own phone can show. A call is the hotline's to take, paper is read by two, and a
+vendor answers for what is written down by hand."""
 
 CLOCK_SKEW = timedelta(minutes=5)
 LATEST_SYNC = timedelta(days=3)

@@ -148,12 +148,12 @@ def _point(visit: Row[Any]) -> Point | None:
 
 
 def _outside(w: Row[Any], evidence: list[Row[Any]], terms: limits.Limits) -> int:
-    """Return how far outside the fence the check-in lies; a code or tag of the home needs no fence."""
+    """Return how far outside the fence the check-in lies; a code of the home or a card needs no fence."""
     home = Point(w.lat, w.lng)
     found = 0
     for e in evidence:
         shown = (
-            rules.trust(rules.Method(e.method), offline=e.offline) >= rules.TRUST[rules.Method.CARD]
+            rules.Method(e.method) in rules.PROVEN
             and e.facts.get("card", rules.CARD_OK) == rules.CARD_OK
         )
         if e.kind == "check_in" and e.lat is not None and not shown:

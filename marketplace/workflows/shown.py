@@ -48,6 +48,8 @@ def who_came(actor: Actor, named: str | None, shown: Shown) -> str:
     if actor.role is Role.CAREGIVER:
         if named not in (None, actor.caregiver_id):
             raise BadInput(field="caregiver_id", value=named, expected="nobody but yourself")
+        if shown.method not in rules.OF_A_PHONE:
+            raise BadInput(field="method", value=shown.method, expected=list(rules.OF_A_PHONE))
         return actor.caregiver_id or ""
     if Method(shown.method) is not Method.MANUAL:
         raise NotAllowed(

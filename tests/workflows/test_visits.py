@@ -188,6 +188,23 @@ def test_off_the_fence_is_held_and_the_money_stays(city, ports, clock):
         confirm(city, ports, ELDER, key=key(), request=tap(work_order_id))
 
 
+@pytest.mark.parametrize("method", ["manual", "paper", "landline"])
+def test_a_caregivers_word_alone_proves_no_visit(city, ports, clock, method):
+    work_order_id = assigned(city, ports)
+    nowhere = {"lat": None, "lng": None, "accuracy_m": None, "note": "I was there"}
+    with pytest.raises(BadInput) as refused:
+        enter(city, ports, clock, work_order_id, method=method, **nowhere)
+    assert refused.value.field == "method"
+
+
+def test_a_tag_that_nobody_checked_counts_where_the_phone_is(city, ports, clock):
+    work_order_id = assigned(city, ports)
+    with pytest.raises(BadInput):
+        enter(city, ports, clock, work_order_id, method="nfc", lat=None, lng=None)
+    enter(city, ports, clock, work_order_id, method="nfc", lat=32.52)
+    assert leave(city, ports, clock).findings[0]["rule"] == "F03"
+
+
 def test_a_short_visit_is_blocked(city, ports, clock):
     work_order_id = assigned(city, ports)
     enter(city, ports, clock, work_order_id)
