@@ -262,3 +262,28 @@ def a_hold(
         facts=facts_of(session, [elder_id], work_order.visit_on)[elder_id],
     )
     return service.hold(session, work_order_id=id, elder_id=elder_id, quote=quote, at=NOW)
+
+
+def a_captured_visit(
+    session: Session,
+    id: str = "W1",
+    version: ServiceVersion | None = None,
+    *,
+    vendor_id: str = "V1",
+    at: datetime = NOW,
+    **values,
+) -> Visit:
+    """A work order that was held, visited, confirmed and captured."""
+    a_hold(session, id=id, version=version, vendor_id=vendor_id, **values)
+    visit = a_confirmed_visit(session, id)
+    service.capture(session, work_order_id=id, visit_id=visit.id, vendor_id=vendor_id, at=at)
+    return visit
+
+
+def a_confirmed_visit(session: Session, id: str, state: str = "confirmed") -> Visit:
+    """The visit of a work order that is held; nothing is captured."""
+    work_order = session.get_one(WorkOrder, id)
+    visit = a_visit(session, id=f"X-{id}", work_order=work_order)
+    work_order.state = state
+    session.flush()
+    return visit

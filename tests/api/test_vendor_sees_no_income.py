@@ -14,8 +14,8 @@ from marketplace.kernel.db import transaction
 from marketplace.web.auth import access_of
 from marketplace.workflows.settle import close_month
 from tests.api.conftest import PASSWORD
-from tests.builders import DISTRICT, a_service
-from tests.workflows.test_settlement import DECEMBER_2, serve
+from tests.builders import DISTRICT, a_captured_visit, a_service
+from tests.workflows.months import DECEMBER_2
 
 TELLS = re.compile(
     r"\b(GP(-[ABC]\d)?|LV|NV|TQ|LTCI|MEAL|ADAPT|BED|CHAR|income_class|dibao|tekun|level)\b"
@@ -28,7 +28,7 @@ def closed(app, people, clock):
     """A month of the small city closed, with one visit that programmes paid a part of."""
     with app.app_context():
         with transaction(db.session):
-            serve(db.session, "W1", a_service(db.session, "ZJ002", price_fen=28_000))
+            a_captured_visit(db.session, "W1", a_service(db.session, "ZJ002", price_fen=28_000))
         clock.at = DECEMBER_2
         bureau = Actor("u-close", Role.BUREAU, district_code=DISTRICT)
         ports = app.extensions["ports"]

@@ -33,6 +33,7 @@ from tests.builders import (
     an_elder,
     granted,
 )
+from tests.counting import Statements
 
 ELSEWHERE = "321203"
 
@@ -582,8 +583,6 @@ def test_a_hold_can_be_resolved_only_once(session, poor_elder):
 
 
 def test_a_hold_costs_a_constant_number_of_statements(session, poor_elder):
-    from sqlalchemy import event
-
     counts = []
     for n in range(3):
         with transaction(session):
@@ -593,14 +592,13 @@ def test_a_hold_costs_a_constant_number_of_statements(session, poor_elder):
                 session, elder_id="E1", service_version=version, on=TODAY, district_code=DISTRICT
             )
             visit = visit_of(session, f"W{n}")
-            seen = []
-            event.listen(
-                session.get_bind(), "after_cursor_execute", lambda *a, s=seen: s.append(a[2])
-            )
-            service.hold(session, work_order_id=f"W{n}", elder_id="E1", quote=quote, at=NOW)
-            held = len(seen)
-            service.capture(session, work_order_id=f"W{n}", visit_id=visit, vendor_id="V1", at=NOW)
-            counts.append((held, len(seen) - held))
+            with Statements(session.get_bind()) as held:
+                service.hold(session, work_order_id=f"W{n}", elder_id="E1", quote=quote, at=NOW)
+            with Statements(session.get_bind()) as captured:
+                service.capture(
+                    session, work_order_id=f"W{n}", visit_id=visit, vendor_id="V1", at=NOW
+                )
+            counts.append((held.count, captured.count))
     first, *later = counts
     assert len(set(later)) == 1
     # The vendor's first money of a payer opens its account there: one statement more, once.

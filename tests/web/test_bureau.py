@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import event
 
 from marketplace.accounts.models import Account
 from marketplace.app import db
@@ -11,6 +10,7 @@ from marketplace.config import Settings
 from marketplace.kernel.clock import today
 from marketplace.orders import service as orders
 from tests import small_city
+from tests.counting import Statements
 from tests.databases import filled
 from tests.web.conftest import one_for_each_role
 
@@ -42,24 +42,6 @@ def city(town_of_160) -> small_city.SmallCity:
 def bureau(browser, city):
     browser.sign_in("bureau")
     return browser
-
-
-class Statements:
-    """Counts the SQL statements of a block."""
-
-    def __init__(self, engine) -> None:
-        self.engine = engine
-        self.count = 0
-
-    def _one(self, *_args) -> None:
-        self.count += 1
-
-    def __enter__(self) -> Statements:
-        event.listen(self.engine, "before_cursor_execute", self._one)
-        return self
-
-    def __exit__(self, *_exc) -> None:
-        event.remove(self.engine, "before_cursor_execute", self._one)
 
 
 def test_the_first_page_says_what_waits_and_who_owns_it(bureau):

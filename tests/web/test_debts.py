@@ -11,27 +11,20 @@ from marketplace.accounts.models import Account
 from marketplace.accounts.service import NewAccount, create_accounts
 from marketplace.app import db
 from marketplace.config import Settings
-from marketplace.kernel.actor import Actor, Role
+from marketplace.kernel.actor import Role
 from marketplace.kernel.db import transaction
-from marketplace.orders.models import WorkOrder
-from marketplace.vouchers import service
 from marketplace.workflows.own_money import CashRequest, take_cash
-from marketplace.workflows.reverse import ReverseRequest, reverse
-from marketplace.workflows.settle import close_month
 from tests.builders import (
     DISTRICT,
-    NOVEMBER,
-    NOW,
+    a_captured_visit,
     a_caregiver,
-    a_hold,
     a_service,
     a_vendor,
-    a_visit,
     an_elder,
 )
 from tests.databases import filled
 from tests.web.conftest import one_for_each_role
-from tests.workflows.test_settlement import DECEMBER_2
+from tests.workflows.months import DECEMBER_2, VENDOR, close, take_back
 
 
 @pytest.fixture
@@ -54,21 +47,13 @@ def vendor_that_owes(app) -> dict[str, str]:
         a_vendor(session)
         a_caregiver(session)
         version = a_service(session, price_fen=10_000, subsidised=False)
-        a_hold(session, version=version, vendor_id="V1")
-        work_order = session.get(WorkOrder, "W1")
-        visit = a_visit(session, work_order=work_order)
-        work_order.state = "confirmed"
-        session.flush()
-        service.capture(session, work_order_id="W1", visit_id=visit.id, vendor_id="V1", at=NOW)
+        a_captured_visit(session, version=version)
         for name in ("bureau", "auditor"):
             session.get_one(Account, ids[name]).district_code = DISTRICT
     ports.clock.at = DECEMBER_2
-    vendor = Actor("vendor-1", Role.VENDOR, vendor_id="V1")
-    bureau = Actor("bureau-1", Role.BUREAU, district_code=DISTRICT)
-    take_cash(session, ports, vendor, key="c", request=CashRequest("W1", 10_000))
-    close_month(session, ports, bureau, period=NOVEMBER, district_code=DISTRICT)
-    request = ReverseRequest("W1", "service_fault", "漏做")
-    reverse(session, ports, bureau, key="r", request=request)
+    take_cash(session, ports, VENDOR, key="c", request=CashRequest("W1", 10_000))
+    close(session, ports)
+    take_back(session, ports, "W1")
     return ids
 
 

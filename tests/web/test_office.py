@@ -25,9 +25,9 @@ from marketplace.vouchers.terms import WORDS_OF
 from marketplace.web.sheets import sheet
 from marketplace.web.words.programmes import FILE_PROBLEMS, FILE_TABLES
 from tests import builders, small_city
+from tests.counting import Statements
 from tests.databases import filled
 from tests.web.conftest import one_for_each_role
-from tests.web.test_bureau import Statements
 
 PAGES = ("/grants", "/programmes", "/cases", "/settlement", "/fairness")
 

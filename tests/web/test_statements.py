@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from datetime import UTC, date, datetime
+from datetime import date
 
 import pytest
 from openpyxl import load_workbook
@@ -12,31 +12,19 @@ from sqlalchemy import select
 from marketplace.accounts.models import Account
 from marketplace.app import db
 from marketplace.config import Settings
-from marketplace.kernel.actor import Actor, Role
 from marketplace.kernel.audit import AuditEvent
 from marketplace.kernel.db import transaction
-from marketplace.orders.models import WorkOrder
 from marketplace.settlement.models import StatementSignature
-from marketplace.vouchers import service
-from marketplace.workflows.settle import close_month
 from tests.builders import (
     DISTRICT,
-    NOVEMBER,
-    NOW,
-    a_caregiver,
-    a_hold,
+    a_captured_visit,
     a_service,
     a_vendor,
-    a_visit,
-    an_assessment,
-    an_elder,
-    granted,
 )
 from tests.databases import filled
 from tests.web.conftest import one_for_each_role
+from tests.workflows.months import DECEMBER_2, ST, begin, close
 
-DECEMBER_2 = datetime(2026, 12, 2, 1, 0, tzinfo=UTC)
-ST = f"ST-2026-11-{DISTRICT}-V1"
 PAGE = f"/statements/{ST}"
 
 
@@ -51,28 +39,11 @@ def closed_november(app) -> dict[str, str]:
     ids = one_for_each_role()
     session, ports = db.session, app.extensions["ports"]
     with transaction(session):
-        an_elder(session, income_class="dibao")
-        an_assessment(session, level=2)
-        a_vendor(session)
+        begin(session)
         a_vendor(session, "V2", name="康乐家政")
-        a_caregiver(session)
-        granted(session)
         version = a_service(session, price_fen=28_000)
         for n in (1, 2):
-            a_hold(
-                session,
-                id=f"W{n}",
-                version=version,
-                vendor_id="V1",
-                visit_on=date(2026, 11, 22 + n),
-            )
-            work_order = session.get(WorkOrder, f"W{n}")
-            visit = a_visit(session, id=f"X{n}", work_order=work_order)
-            work_order.state = "confirmed"
-            session.flush()
-            service.capture(
-                session, work_order_id=f"W{n}", visit_id=visit.id, vendor_id="V1", at=NOW
-            )
+            a_captured_visit(session, f"W{n}", version, visit_on=date(2026, 11, 22 + n))
         for name, values in (
             ("vendor", {"vendor_id": "V1"}),
             ("street", {"district_code": DISTRICT, "town_code": f"{DISTRICT}100"}),
@@ -82,8 +53,7 @@ def closed_november(app) -> dict[str, str]:
             for field, value in values.items():
                 setattr(account, field, value)
     ports.clock.at = DECEMBER_2
-    bureau = Actor("bureau-1", Role.BUREAU, district_code=DISTRICT)
-    close_month(session, ports, bureau, period=NOVEMBER, district_code=DISTRICT)
+    close(session, ports)
     return ids
 
 

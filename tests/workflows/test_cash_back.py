@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import select, text
 
 from marketplace.kernel.actor import Actor, Role
-from marketplace.kernel.clock import Period
 from marketplace.kernel.db import transaction
 from marketplace.kernel.errors import BadInput, NotAllowed, NotFound
 from marketplace.kernel.outbox import OutboxMessage
-from marketplace.orders.models import WorkOrder
 from marketplace.queries.bill import OwnMoney, bill
 from marketplace.queries.statements import document
 from marketplace.settlement.export import to_csv, to_html, to_xlsx
-from marketplace.vouchers import payouts, service, verify_own
+from marketplace.vouchers import payouts, verify_own
 from marketplace.vouchers.models import LedgerTransfer
 from marketplace.workflows.cash_back import (
     CashBackRequest,
@@ -25,27 +23,24 @@ from marketplace.workflows.cash_back import (
     return_cash,
 )
 from marketplace.workflows.own_money import CashRequest, collect, owed_fen, take_cash
-from marketplace.workflows.statements import sign_statement
-from tests.builders import DISTRICT, NOVEMBER, NOW, a_hold, a_service, a_vendor, a_visit
-from tests.workflows.overlap import overlapping
-from tests.workflows.test_own_money import HOTLINE, billed, due, november, proven
-from tests.workflows.test_settlement import (
+from tests.builders import DISTRICT, NOVEMBER, NOW, a_vendor
+from tests.workflows.months import (
     BUREAU,
-    BUREAU_2,
+    DECEMBER,
     ST,
-    STREET,
     VENDOR,
     bank,
-    check_all,
     close,
+    due,
+    proven,
+    serve_own,
     served_in,
     settle,
     sign_all,
     take_back,
 )
-
-__all__ = ["november"]
-DECEMBER = Period(2026, 12)
+from tests.workflows.overlap import overlapping
+from tests.workflows.test_own_money import HOTLINE, billed
 
 
 def handed(session, ports, fen, key="back", actor=VENDOR, work_order_id="Y1"):
@@ -56,20 +51,6 @@ def handed(session, ports, fen, key="back", actor=VENDOR, work_order_id="Y1"):
 def at_desk(session, ports, fen, key="desk", actor=BUREAU):
     request = DeskRefundRequest("E1", fen, "收据 18")
     return refund_at_desk(session, ports, actor, key=key, request=request)
-
-
-def serve_own(session, id="Y1", vendor="V1", price_fen=1_000, day=27):
-    """A captured visit that only own money pays; return its own share."""
-    code = f"SG0{day}"
-    version = a_service(session, code, price_fen=price_fen, subsidised=False)
-    on = date(2026, 11, day)
-    a_hold(session, id=id, version=version, vendor_id=vendor, visit_on=on)
-    work_order = session.get(WorkOrder, id)
-    visit = a_visit(session, id=f"X-{id}", work_order=work_order)
-    work_order.state = "confirmed"
-    session.flush()
-    service.capture(session, work_order_id=id, visit_id=visit.id, vendor_id=vendor, at=NOW)
-    return {s.programme_code: s.fen for s in service.shares_of(session, id)}["OWN"]
 
 
 def paid_off(session, ports):
@@ -89,7 +70,7 @@ def test_the_vendor_hands_cash_back_and_is_not_deducted_for_it(session, ports, n
     done = handed(session, ports, fen)
     assert (done.fen, done.credit_fen) == (fen, 0)
     assert handed(session, ports, fen) == done
-    assert (owed_fen(session, "E1"), due(session, "V1")) == (0, 0)
+    assert (owed_fen(session, "E1"), due(session)) == (0, 0)
     entry = session.scalars(select(LedgerTransfer).where(LedgerTransfer.code == "cash_back")).one()
     assert (entry.work_order_id, entry.amount) == ("Y1", fen)
     told = select(OutboxMessage).where(OutboxMessage.template == "money.given_back")
@@ -146,7 +127,7 @@ def test_cash_that_was_not_handed_back_is_deducted_from_the_vendor(session, port
     close(session, ports)
     done = sign_all(session, ports)
     assert done.paid_fen == 13_500 - fen
-    assert due(session, "V1") == 0
+    assert due(session) == 0
     # The elder has it to the good with the bank and gets it over the counter.
     left = at_desk(session, ports, fen)
     assert (left.credit_fen, owed_fen(session, "E1")) == (0, 0)
@@ -181,25 +162,10 @@ def test_what_the_elder_has_to_the_good_pays_another_vendor(session, ports, nove
     assert sign_all(session, ports).paid_fen == 13_500 - fen
     other = Actor("vendor-2", Role.VENDOR, vendor_id="V2")
     theirs = f"ST-2026-11-{DISTRICT}-V2"
-    second = sign_all_as(session, ports, other, theirs)
+    second = sign_all(session, ports, theirs, vendor_confirmed=other)
     assert second.paid_fen == fen
-    assert (due(session, "V1"), due(session, "V2")) == (0, own - fen)
+    assert (due(session), due(session, vendor="V2")) == (0, own - fen)
     assert proven(session) == []
-
-
-def sign_all_as(session, ports, vendor, statement):
-    for actor, step in (
-        (vendor, "vendor_confirmed"),
-        (STREET, "street_checked"),
-        (BUREAU, "county_approved"),
-        (BUREAU_2, "released"),
-    ):
-        if step == "county_approved":
-            check_all(session, ports, statement=statement)
-        elif step == "released":
-            ports.clock.advance(days=3)
-        done = sign_statement(session, ports, actor, statement_id=statement, step=step)
-    return done
 
 
 def test_a_family_with_an_account_gets_cash_back_there_too(session, ports, november):
@@ -215,7 +181,7 @@ def test_a_family_with_an_account_gets_cash_back_there_too(session, ports, novem
     assert owed_fen(session, "E1") == 0
     close(session, ports)
     assert sign_all(session, ports).paid_fen == 13_500 + first.fen - fen
-    assert due(session, "V1") == 0
+    assert due(session) == 0
     assert proven(session) == []
 
 

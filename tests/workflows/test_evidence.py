@@ -24,10 +24,9 @@ from marketplace.workflows.evidence import make_pack
 from marketplace.workflows.evidence_facts import NotSealed
 from marketplace.workflows.ledger import seal_ledger
 from tests.builders import DISTRICT
-from tests.workflows.test_settlement import ST, VENDOR, close, november, sign_all
+from tests.workflows.months import ST, VENDOR, close, sign_all
 
 AUDITOR = Actor("auditor-1", Role.AUDITOR)
-__all__ = ["november"]
 
 
 def packed(session, ports, path, **changed):

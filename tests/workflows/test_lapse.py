@@ -26,7 +26,7 @@ from tests.builders import (
     an_elder,
     granted,
 )
-from tests.workflows.test_settlement import proven
+from tests.workflows.months import proven
 
 
 @pytest.fixture

@@ -49,15 +49,16 @@ from tests.builders import (
     DISTRICT,
     NOVEMBER,
     NOW,
+    a_captured_visit,
     a_caregiver,
+    a_confirmed_visit,
     a_hold,
     a_service,
     a_vendor,
     an_assessment,
     an_elder,
 )
-from tests.workflows.test_programmes import changed, proposed, released
-from tests.workflows.test_settlement import (
+from tests.workflows.months import (
     BUREAU,
     BUREAU_2,
     DECEMBER_2,
@@ -65,9 +66,9 @@ from tests.workflows.test_settlement import (
     VENDOR,
     close,
     close_quarter,
-    serve,
     sign_all,
 )
+from tests.workflows.test_programmes import changed, proposed, released
 from tests.workflows.world import key
 
 ONE, TWO = Actor("one", Role.SYSTEM), Actor("two", Role.SYSTEM)
@@ -97,23 +98,17 @@ def books(session, ports, clock):
     with transaction(session):
         version = a_service(session, price_fen=28_000)
         lunch = a_service(session, "ZC002", unit="餐", price_fen=1_000, mode="site")
-        serve(session, "W1", version)
-        serve(session, "W2", version, elder_id="E2")
-        serve(
-            session,
-            "W3",
-            version,
-            False,
-            "disputed",
-            elder_id="E2",
-            visit_on=NOW.date().replace(day=24),
-        )
-        serve(session, "W4", lunch)
+        a_captured_visit(session, "W1", version)
+        a_captured_visit(session, "W2", version, elder_id="E2")
+        on = NOW.date().replace(day=24)
+        a_hold(session, id="W3", version=version, vendor_id="V1", elder_id="E2", visit_on=on)
+        a_confirmed_visit(session, "W3", "disputed")
+        a_captured_visit(session, "W4", lunch)
         a_hold(session, id="W5", version=version, visit_on=NOW.date().replace(day=25))
         service.release(session, work_order_id="W5", at=NOW, reason="cancelled")
         a_hold(session, id="W6", version=version, visit_on=NOW.date().replace(day=26))
-        serve(session, "W10", version, visit_on=NOW.date().replace(day=28))
-        serve(session, "W7", version, visit_on=NOW.date().replace(day=27))
+        a_captured_visit(session, "W10", version, visit_on=NOW.date().replace(day=28))
+        a_captured_visit(session, "W7", version, visit_on=NOW.date().replace(day=27))
         service.reverse(session, work_order_id="W7", at=NOW, reason="x", actor="b")
     seal_ledger(session, ports)
     clock.at = DECEMBER_2

@@ -14,7 +14,6 @@ from marketplace.kernel.ports import DeliveryFailed, OutsideRefused
 from marketplace.orders.models import WorkOrder
 from marketplace.queries.messages import said_to
 from marketplace.vouchers.models import LedgerAccount, LedgerTransfer
-from marketplace.workflows.ledger import verify_ledger
 from marketplace.workflows.own_money import (
     BillRequest,
     CashRequest,
@@ -26,10 +25,9 @@ from marketplace.workflows.own_money import (
 )
 from marketplace.workflows.reverse import ReverseRequest, reverse
 from tests.builders import DISTRICT, a_hold, a_service, a_vendor, an_elder
-from tests.workflows.test_settlement import BUREAU, VENDOR, close, november, sign_all
+from tests.workflows.months import BUREAU, VENDOR, close, due, proven, sign_all
 
 HOTLINE = Actor("u-hotline", Role.HOTLINE)
-__all__ = ["november"]
 
 
 def billed(session, ports, key="bill-1"):
@@ -42,11 +40,6 @@ def count(session, code):
     )
     session.rollback()
     return found
-
-
-def proven(session):
-    session.rollback()
-    return [str(f) for f in verify_ledger(session).findings if not str(f).startswith("grant_run")]
 
 
 def test_cash_at_the_door_lessens_what_elder_owes_and_vendor_is_due(session, ports, november):
@@ -195,21 +188,14 @@ def test_a_provider_that_is_away_stops_nothing_else(session, ports, november, mo
     assert (count(session, "family_account"), owed_fen(session, "E1")) == (1, 0)
 
 
-def due(session, vendor, code="OWN"):
-    account = session.get(LedgerAccount, f"due:{vendor}:{code}", populate_existing=True)
-    found = account.credits_posted - account.debits_posted
-    session.rollback()
-    return found
-
-
 def test_what_a_family_paid_reaches_the_vendor_with_its_statement(session, ports, november):
     bill = billed(session, ports)
     ports.payments.pay(bill.bill_id)
     collect(session, ports)
     close(session, ports)
-    assert due(session, "V1") == bill.fen
+    assert due(session) == bill.fen
     assert sign_all(session, ports).paid_fen == 13_500 + bill.fen
-    assert due(session, "V1") == 0
+    assert due(session) == 0
     bank = session.get(LedgerAccount, f"bank:{DISTRICT}", populate_existing=True)
     assert bank.credits_posted - bank.debits_posted == 13_500
     assert proven(session) == []
@@ -220,7 +206,7 @@ def test_what_no_family_paid_yet_is_not_paid_by_the_bureau(session, ports, novem
     take_cash(session, ports, VENDOR, key="c", request=CashRequest("W1", 2_000))
     close(session, ports)
     assert sign_all(session, ports).paid_fen == 13_500
-    assert due(session, "V1") == owed - 2_000
+    assert due(session) == owed - 2_000
 
 
 def test_cash_at_the_door_is_for_the_services_of_that_vendor_only(session, ports, november):

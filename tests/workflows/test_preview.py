@@ -3,12 +3,12 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import event
 
 from marketplace.elders.models import Elder
 from marketplace.kernel.errors import NotAllowed, NotFound
 from marketplace.workflows.preview import preview_first, preview_order
 from tests import builders
+from tests.counting import Statements
 from tests.workflows.world import COMMUNITY, HOTLINE, TUESDAY, V1, request
 
 WEDNESDAY = TUESDAY + timedelta(days=1)
@@ -50,19 +50,10 @@ def test_the_first_day_that_the_rules_allow_is_taken_and_none_where_they_allow_n
 
 def test_what_orders_of_one_elder_share_is_read_once(granted, ports):
     def statements(*codes):
-        seen = []
-        engine = granted.get_bind()
-
-        def one(_conn, _cursor, statement, *_):
-            seen.append(statement)
-
-        event.listen(engine, "before_cursor_execute", one)
-        try:
-            wanted = [request(service_code=c, vendor_id="V1", caregiver_id="C1") for c in codes]
+        wanted = [request(service_code=c, vendor_id="V1", caregiver_id="C1") for c in codes]
+        with Statements(granted.get_bind()) as counted:
             assert None not in ask(granted, ports, *([w] for w in wanted))
-        finally:
-            event.remove(engine, "before_cursor_execute", one)
-        return seen
+        return counted.sent
 
     # The first question of a session may cost a statement more.
     statements(SERVICES[0])

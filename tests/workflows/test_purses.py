@@ -46,7 +46,7 @@ from tests.builders import (
     an_elder,
     granted,
 )
-from tests.workflows.test_settlement import proven
+from tests.workflows.months import proven
 from tests.workflows.world import TOWN, key
 
 WORKER = Actor("u-worker", Role.COMMUNITY, district_code=DISTRICT, town_code=TOWN)

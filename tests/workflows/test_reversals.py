@@ -18,29 +18,21 @@ from marketplace.workflows.reverse import Reversed, ReverseRequest, reverse
 from tests.builders import (
     DISTRICT,
     NOVEMBER,
-    a_caregiver,
+    a_captured_visit,
     a_service,
-    a_vendor,
-    an_assessment,
-    an_elder,
-    granted,
 )
+from tests.workflows.months import BUREAU, DECEMBER_2, begin
 from tests.workflows.overlap import overlapping
-from tests.workflows.test_settlement import BUREAU, DECEMBER_2, serve
 
 
 @pytest.fixture
 def december(session, clock):
     """Two captured visits of November that both took hours and the national voucher; its end is past."""
     with transaction(session):
-        an_elder(session, income_class="dibao")
-        an_assessment(session, level=2)
-        a_vendor(session)
-        a_caregiver(session)
-        granted(session)
+        begin(session)
         version = a_service(session, price_fen=28_000)
-        serve(session, "W1", version)
-        serve(session, "W2", version, visit_on=date(2026, 11, 24))
+        a_captured_visit(session, "W1", version)
+        a_captured_visit(session, "W2", version, visit_on=date(2026, 11, 24))
     session.rollback()
     clock.at = DECEMBER_2
 

@@ -7,7 +7,7 @@ import itertools
 import os
 import signal
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 import pytest
 from openpyxl import load_workbook
@@ -16,7 +16,7 @@ from sqlalchemy.exc import DatabaseError
 
 from marketplace.elders import crosschecks
 from marketplace.kernel.actor import Actor, Role
-from marketplace.kernel.clock import Period, instant_of
+from marketplace.kernel.clock import Period
 from marketplace.kernel.db import transaction
 from marketplace.kernel.errors import NotAllowed, NotFound, WrongState
 from marketplace.orders.models import WorkOrder
@@ -27,9 +27,7 @@ from marketplace.settlement.models import Statement, StatementLine
 from marketplace.settlement.service import holdback_id, statement_id
 from marketplace.settlement.verify import verify as settlement_verify
 from marketplace.visits.models import Visit
-from marketplace.vouchers import service
 from marketplace.vouchers.models import LedgerAccount
-from marketplace.vouchers.verify import verify
 from marketplace.workflows.confirm import ResolveRequest, resolve
 from marketplace.workflows.holdback import release_holdback, score_holdback
 from marketplace.workflows.policy import Action, scope
@@ -41,93 +39,33 @@ from tests.builders import (
     DISTRICT,
     NOVEMBER,
     NOW,
-    a_caregiver,
-    a_hold,
+    a_captured_visit,
     a_service,
     a_vendor,
-    a_visit,
-    an_assessment,
-    an_elder,
-    granted,
 )
 from tests.processes import alone
-
-DECEMBER_2 = datetime(2026, 12, 2, 1, 0, tzinfo=UTC)
-BUREAU = Actor("bureau-1", Role.BUREAU, district_code=DISTRICT)
-BUREAU_2 = Actor("bureau-2", Role.BUREAU, district_code=DISTRICT)
-STREET = Actor("street-1", Role.STREET, district_code=DISTRICT, town_code="321204100")
-VENDOR = Actor("vendor-1", Role.VENDOR, vendor_id="V1")
-ST = f"ST-2026-11-{DISTRICT}-V1"
-
-
-def serve(session, id, version, capture=True, state="confirmed", **values):
-    """A held work order, its visit, and the capture."""
-    a_hold(session, id=id, version=version, vendor_id="V1", **values)
-    work_order = session.get(WorkOrder, id)
-    visit = a_visit(session, id=f"X-{id}", work_order=work_order)
-    work_order.state = state
-    session.flush()
-    if capture:
-        service.capture(session, work_order_id=id, visit_id=visit.id, vendor_id="V1", at=NOW)
-
-
-@pytest.fixture
-def november(session, clock):
-    """Two captured visits, one disputed, one late cancellation; the clock stands in December."""
-    with transaction(session):
-        an_elder(session, income_class="dibao")
-        an_assessment(session, level=2)
-        a_vendor(session)
-        a_caregiver(session)
-        granted(session)
-        version = a_service(session, price_fen=28_000)
-        serve(session, "W1", version)
-        serve(session, "W2", version, visit_on=date(2026, 11, 24))
-        serve(session, "W3", version, False, "disputed", visit_on=date(2026, 11, 25))
-        a_hold(session, id="W4", version=version, visit_on=date(2026, 11, 26), vendor_id="V1")
-        service.capture_fee(session, work_order_id="W4", vendor_id="V1", at=NOW, kind="late_cancel")
-    clock.at = DECEMBER_2
-
-
-def close(session, ports, period=NOVEMBER):
-    return close_month(session, ports, BUREAU, period=period, district_code=DISTRICT)[0]
-
-
-def proven(session):
-    session.rollback()
-    findings = [str(f) for f in verify(session.connection()).findings]
-    session.rollback()
-    return findings
-
-
-def check_all(session, ports, outcome="confirmed", statement=ST):
-    """Look at every line that was drawn."""
-    for s in sample_of(session, statement):
-        record_check(
-            session,
-            ports,
-            BUREAU,
-            statement_id=statement,
-            number=s.number,
-            way=s.way,
-            outcome=outcome,
-            note="回访",
-        )
-
-
-def sign_all(session, ports, statement=ST):
-    for actor, step in (
-        (VENDOR, "vendor_confirmed"),
-        (STREET, "street_checked"),
-        (BUREAU, "county_approved"),
-        (BUREAU_2, "released"),
-    ):
-        if step == "county_approved":
-            check_all(session, ports, statement=statement)
-        elif step == "released":
-            ports.clock.advance(days=3)
-        done = sign_statement(session, ports, actor, statement_id=statement, step=step)
-    return done
+from tests.workflows.months import (
+    BUREAU,
+    BUREAU_2,
+    BUREAUS,
+    DECEMBER,
+    DECEMBER_2,
+    JANUARY,
+    Q4,
+    ST,
+    STREET,
+    VENDOR,
+    bank,
+    check_all,
+    close,
+    close_quarter,
+    due,
+    proven,
+    served_in,
+    settle,
+    sign_all,
+    take_back,
+)
 
 
 def test_what_matches_becomes_the_vendors_statement(session, ports, november):
@@ -207,14 +145,7 @@ def test_a_statement_is_signed_in_order_by_four_persons_and_paid_once(session, p
 
 def test_who_approved_a_statement_does_not_release_it(session, ports, november):
     close(session, ports)
-    for actor, step in (
-        (VENDOR, "vendor_confirmed"),
-        (STREET, "street_checked"),
-        (BUREAU, "county_approved"),
-    ):
-        if step == "county_approved":
-            check_all(session, ports)
-        sign_statement(session, ports, actor, statement_id=ST, step=step)
+    sign_all(session, ports, until="county_approved")
     ports.clock.advance(days=3)
     with pytest.raises(NotAllowed):
         sign_statement(session, ports, BUREAU, statement_id=ST, step="released")
@@ -222,8 +153,7 @@ def test_who_approved_a_statement_does_not_release_it(session, ports, november):
 
 def street_checked(session, ports):
     close(session, ports)
-    for actor, step in ((VENDOR, "vendor_confirmed"), (STREET, "street_checked")):
-        sign_statement(session, ports, actor, statement_id=ST, step=step)
+    sign_all(session, ports, until="street_checked")
 
 
 def test_the_county_approves_only_what_it_sampled(session, ports, november):
@@ -326,16 +256,6 @@ def test_payment_waits_for_the_public_notice(session, ports, november, clock):
     assert sign_statement(session, ports, BUREAU_2, statement_id=ST, step="released").paid_fen > 0
 
 
-BUREAUS = ("GP-A2", "LV")
-Q4 = {"quarter": "2026Q4", "vendor_id": "V1", "district_code": DISTRICT}
-
-
-def close_quarter(session, ports):
-    """Close what is left of the year's last quarter."""
-    for month in (10, 12):
-        close(session, ports, Period(2026, month))
-
-
 def test_a_holdback_waits_until_all_of_its_quarter_is_paid(session, ports, november, clock):
     close(session, ports)
     clock.at = datetime(2027, 1, 5, 1, 0, tzinfo=UTC)
@@ -393,47 +313,6 @@ def test_a_reversal_after_the_closing_is_a_negative_line_of_the_next_month(
     assert (line.work_order_id, line.origin_period) == ("W1", "2026-11")
     assert line.by_programme == {"GP-A2": -2_500, "LV": -10_000, "NV": -7_750, "OWN": -7_750}
     assert proven(session) == []
-
-
-DECEMBER, JANUARY = Period(2026, 12), Period(2027, 1)
-
-
-def take_back(session, ports, *work_orders):
-    for i in work_orders:
-        request = ReverseRequest(i, "invalidated", "回访老人否认上门")
-        reverse(session, ports, BUREAU, key=f"back-{i}", request=request)
-
-
-def served_in(session, month, *work_orders):
-    """Captured visits of a month that was granted."""
-    with transaction(session):
-        granted(session, month, run="later")
-        version = a_service(session, f"ZJ1{month.month:02d}", price_fen=10_000)
-        for n, i in enumerate(work_orders, start=5):
-            day = month.first.replace(day=n)
-            a_hold(session, id=i, version=version, vendor_id="V1", visit_on=day)
-            work_order = session.get(WorkOrder, i)
-            visit = a_visit(session, id=f"X-{i}", work_order=work_order)
-            work_order.state = "confirmed"
-            session.flush()
-            at = instant_of(day, 12 * 3600)
-            service.capture(session, work_order_id=i, visit_id=visit.id, vendor_id="V1", at=at)
-
-
-def due(session, code):
-    account = session.get(LedgerAccount, f"due:V1:{code}", populate_existing=True)
-    return account.credits_posted - account.debits_posted
-
-
-def bank(session):
-    account = session.get(LedgerAccount, f"bank:{DISTRICT}", populate_existing=True)
-    return account.credits_posted - account.debits_posted
-
-
-def settle(session, ports, month):
-    """Close a month and sign its statement to the end; return what the release paid."""
-    close(session, ports, month)
-    return sign_all(session, ports, f"ST-{month}-{DISTRICT}-V1")
 
 
 def test_a_clawback_greater_than_a_month_is_taken_from_the_next(session, ports, november, clock):
@@ -562,12 +441,7 @@ def test_vendors_whose_long_numbers_begin_alike_have_statements_of_their_own(
         version = a_service(session, "ZJ002", price_fen=3_000)
         for n in ("1", "2"):
             vendor, id = a_vendor(session, f"{LONG}{n}", uscc=f"uscc-{n}").id, f"L{n}"
-            a_hold(session, id=id, version=version, vendor_id=vendor)
-            work_order = session.get(WorkOrder, id)
-            visit = a_visit(session, id=f"X-{id}", work_order=work_order)
-            work_order.state = "confirmed"
-            session.flush()
-            service.capture(session, work_order_id=id, visit_id=visit.id, vendor_id=vendor, at=NOW)
+            a_captured_visit(session, id, version, vendor_id=vendor)
     assert close(session, ports).statements == 3
     ids = session.scalars(select(Statement.id).order_by(Statement.id)).all()
     assert len(set(ids)) == 3

@@ -29,39 +29,39 @@ from marketplace.workflows.vendor_debts import (
     repay,
     write_off,
 )
-from tests.builders import DISTRICT
-from tests.workflows.overlap import overlapping
-from tests.workflows.test_cash_back import serve_own
-from tests.workflows.test_own_money import november, proven
-from tests.workflows.test_settlement import (
+from tests.builders import (
+    DISTRICT,
+    NOVEMBER,
+)
+from tests.workflows.months import (
     BUREAU,
     BUREAU_2,
     BUREAUS,
     DECEMBER,
+    DECEMBERS,
+    FEBRUARY_2,
     JANUARY,
-    NOVEMBER,
+    JANUARY_2,
     Q4,
     ST,
-    STREET,
     VENDOR,
     bank,
-    check_all,
     close,
     close_quarter,
     due,
+    proven,
+    serve_own,
     served_in,
     settle,
+    sign_all,
     take_back,
 )
+from tests.workflows.overlap import overlapping
 from vendors.models import Vendor
 
-__all__ = ["november"]
 BUREAU_3 = Actor("bureau-3", Role.BUREAU, district_code=DISTRICT)
 FAR = Actor("bureau-far", Role.BUREAU, district_code="321202")
 AUDITOR = Actor("auditor-1", Role.AUDITOR, district_code=DISTRICT)
-DECEMBERS = f"ST-2026-12-{DISTRICT}-V1"
-JANUARY_2 = datetime(2027, 1, 2, 1, 0, tzinfo=UTC)
-FEBRUARY_2 = datetime(2027, 2, 2, 1, 0, tzinfo=UTC)
 
 
 def leave(session):
@@ -69,21 +69,10 @@ def leave(session):
         session.get(Vendor, "V1").status = "left"
 
 
-def sign_for_who_left(session, ports, statement=DECEMBERS):
-    """Sign a statement of a vendor that is not there any more: civil affairs stands in for it."""
-    for actor, step in (
-        (BUREAU, "vendor_confirmed"),
-        (STREET, "street_checked"),
-        (BUREAU_2, "county_approved"),
-        (BUREAU_3, "released"),
-    ):
-        if step == "county_approved":
-            check_all(session, ports, statement=statement)
-        elif step == "released":
-            ports.clock.advance(days=3)
-        note = "催款通知书 2027-3, 挂号信" if step == "vendor_confirmed" else ""
-        done = sign_statement(session, ports, actor, statement_id=statement, step=step, note=note)
-    return done
+def sign_for_who_left(session, ports):
+    """Sign the December of a vendor that is not there any more: civil affairs stands in for it."""
+    by = {"vendor_confirmed": BUREAU, "county_approved": BUREAU_2, "released": BUREAU_3}
+    return sign_all(session, ports, DECEMBERS, note="催款通知书 2027-3, 挂号信", **by)
 
 
 @pytest.fixture

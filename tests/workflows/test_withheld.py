@@ -11,40 +11,28 @@ from marketplace.queries.statements import document
 from marketplace.settlement.export import to_csv, to_html
 from marketplace.settlement.models import Statement, StatementLine, WithheldLine
 from marketplace.workflows.holdback import release_holdback, score_holdback
-from marketplace.workflows.ledger import verify_ledger
 from marketplace.workflows.statements import sign_statement
-from tests.builders import DISTRICT
-from tests.workflows.test_settlement import (
+from tests.builders import NOVEMBER
+from tests.workflows.months import (
     BUREAU,
     BUREAU_2,
     BUREAUS,
     DECEMBER,
+    DECEMBERS,
+    FEBRUARY_2,
     JANUARY,
-    NOVEMBER,
+    JANUARY_2,
     Q4,
     ST,
-    STREET,
-    VENDOR,
     bank,
-    check_all,
     close,
     due,
-    november,
+    proven,
     served_in,
     settle,
     sign_all,
     take_back,
 )
-
-__all__ = ["november"]
-JANUARY_2 = datetime(2027, 1, 2, 1, 0, tzinfo=UTC)
-FEBRUARY_2 = datetime(2027, 2, 2, 1, 0, tzinfo=UTC)
-DECEMBERS = f"ST-2026-12-{DISTRICT}-V1"
-
-
-def proven(session):
-    session.rollback()
-    return [str(f) for f in verify_ledger(session).findings if not str(f).startswith("grant_run")]
 
 
 def withheld(session):
@@ -55,14 +43,7 @@ def withheld(session):
 
 def approved(session, ports, statement=ST):
     """Sign up to the county's approval; the public notice is over."""
-    for actor, step in (
-        (VENDOR, "vendor_confirmed"),
-        (STREET, "street_checked"),
-        (BUREAU, "county_approved"),
-    ):
-        if step == "county_approved":
-            check_all(session, ports, statement=statement)
-        sign_statement(session, ports, actor, statement_id=statement, step=step)
+    sign_all(session, ports, statement, until="county_approved")
     ports.clock.advance(days=3)
 
 
