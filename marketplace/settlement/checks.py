@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from sqlalchemy import insert, select
@@ -116,29 +117,36 @@ def notice_until(session: Session, statement_id: str, *, days: int) -> datetime 
     return approved + timedelta(days=days) if approved else None
 
 
-def released(
-    session: Session, vendor_id: str, district_code: str, *, lock: bool = False
-) -> list[Statement]:
-    """Return the statements of a vendor in a district that were released, oldest first.
-
-    ``lock`` makes a second payment of the same vendor wait until the transaction ends.
-    """
-    mine = (
-        select(Statement)
+def lock_statements(session: Session, vendor_id: str, district_code: str) -> None:
+    """Make a second payment of the same vendor wait until the transaction ends."""
+    session.execute(
+        select(Statement.id)
         .where(Statement.vendor_id == vendor_id, Statement.district_code == district_code)
         .order_by(Statement.period)
+        .with_for_update()
     )
-    rows = list(session.scalars(mine.with_for_update() if lock else mine))
-    signed = set(
-        session.scalars(
-            select(StatementSignature.statement_id).where(
-                StatementSignature.statement_id.in_([s.id for s in rows]),
-                StatementSignature.number == len(STEPS),
-                StatementSignature.step == "released",
-            )
+
+
+def released(
+    session: Session, vendors: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], list[Statement]]:
+    """Return the statements that were released by vendor and district, oldest first."""
+    found: dict[tuple[str, str], list[Statement]] = {of: [] for of in vendors}
+    rows = session.scalars(
+        select(Statement)
+        .join(StatementSignature, StatementSignature.statement_id == Statement.id)
+        .where(
+            Statement.vendor_id.in_({vendor_id for vendor_id, _ in vendors}),
+            Statement.district_code.in_({district_code for _, district_code in vendors}),
+            StatementSignature.number == len(STEPS),
+            StatementSignature.step == "released",
         )
+        .order_by(Statement.period)
     )
-    return [s for s in rows if s.id in signed]
+    for row in rows:
+        if (row.vendor_id, row.district_code) in found:
+            found[row.vendor_id, row.district_code].append(row)
+    return found
 
 
 def months_open(
@@ -161,7 +169,8 @@ def months_open(
             Statement.period.in_(months),
         )
     )
-    done = {s.id for s in released(session, vendor_id, district_code)}
+    of = (vendor_id, district_code)
+    done = {s.id for s in released(session, [of])[of]}
     return (*(m for m in months if m not in closed), *sorted(i for i in issued if i not in done))
 
 

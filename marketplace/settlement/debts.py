@@ -1,14 +1,15 @@
-"""The two steps by which a vendor's debt is given up."""
+"""The two steps by which a vendor's debt is given up, and the statements below zero that wait."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from marketplace.kernel.errors import NotFound, WrongState
-from marketplace.settlement.models import WriteOffStep
+from marketplace.settlement.models import STEPS, Statement, StatementSignature, WriteOffStep
 
 
 def step(
@@ -50,17 +51,34 @@ def refuse_twice(session: Session, id: str) -> None:
         raise WrongState(id=id, state="written off", expected=["proposed"])
 
 
-def proposed(session: Session, vendor_id: str, district_code: str) -> dict[str, int]:
-    """Return the write-offs that wait for a second person, with their fen."""
+def proposed(
+    session: Session, vendor_ids: Collection[str]
+) -> dict[tuple[str, str], dict[str, int]]:
+    """Return by vendor and district the write-offs that wait for a second person, with their fen."""
     s, done = WriteOffStep, select(WriteOffStep.id).where(WriteOffStep.number == 2)
-    rows = session.execute(
-        select(s.id, s.fen)
-        .where(
-            s.vendor_id == vendor_id,
-            s.district_code == district_code,
-            s.number == 1,
-            s.id.not_in(done),
-        )
+    found: dict[tuple[str, str], dict[str, int]] = {}
+    for row in session.execute(
+        select(s.vendor_id, s.district_code, s.id, s.fen)
+        .where(s.vendor_id.in_(vendor_ids), s.number == 1, s.id.not_in(done))
         .order_by(s.at, s.id)
+    ):
+        found.setdefault((row.vendor_id, row.district_code), {})[row.id] = row.fen
+    return found
+
+
+def waiting(session: Session, vendor_ids: Collection[str]) -> dict[tuple[str, str], list[str]]:
+    """Return by vendor and district the statements below zero that nobody has released yet."""
+    signed = StatementSignature
+    is_released = (
+        select(signed.statement_id)
+        .where(signed.statement_id == Statement.id, signed.number == len(STEPS))
+        .exists()
     )
-    return {row.id: row.fen for row in rows}
+    found: dict[tuple[str, str], list[str]] = {}
+    for row in session.execute(
+        select(Statement.vendor_id, Statement.district_code, Statement.id)
+        .where(Statement.vendor_id.in_(vendor_ids), Statement.payable_fen < 0, ~is_released)
+        .order_by(Statement.id)
+    ):
+        found.setdefault((row.vendor_id, row.district_code), []).append(row.id)
+    return found

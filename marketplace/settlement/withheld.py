@@ -72,13 +72,13 @@ def corrections(
 ) -> dict[str, dict[str, int]]:
     """Return by statement what its payers' parts change by (fen): less for a visit that is withheld, as
     much again for the line that reverses it. ``None`` asks for every statement."""
-    query = select(
-        StatementLine.statement_id, StatementLine.work_order_id, StatementLine.by_programme
-    ).join(WithheldLine, WithheldLine.work_order_id == StatementLine.work_order_id)
+    query = select(StatementLine.statement_id, StatementLine.by_programme).join(
+        WithheldLine, WithheldLine.work_order_id == StatementLine.work_order_id
+    )
     if statement_ids is not None:
         query = query.where(StatementLine.statement_id.in_(statement_ids))
     found: dict[str, dict[str, int]] = {}
-    for statement_id, _, by_programme in connection.execute(query):
+    for statement_id, by_programme in connection.execute(query):
         of = found.setdefault(statement_id, {})
         for code, fen in by_programme.items():
             of[code] = of.get(code, 0) - fen
@@ -96,5 +96,8 @@ def bureau_parts(
 
 def parts_of(session: Session, rows: Collection[Statement]) -> dict[str, dict[str, int]]:
     """Return the bureau's parts of statements as they are paid."""
-    corrected = corrections(session, [s.id for s in rows])
+    ids = [s.id for s in rows]
+    corrected: dict[str, dict[str, int]] = {}
+    for start in range(0, len(ids), 2000):
+        corrected |= corrections(session, ids[start : start + 2000])
     return {s.id: bureau_parts(s.by_programme, corrected.get(s.id)) for s in rows}

@@ -7,7 +7,7 @@ it from the vendor, until the vendor hands it back.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
@@ -132,27 +132,32 @@ def _settle(
 
 def reckoned(session: Session | Connection, owed_accounts: Sequence[str]) -> dict[str, Reckoned]:
     """Return how elders stand, by their own-money accounts."""
+    found: dict[str, Reckoned] = {}
+    for start in range(0, len(owed_accounts), 1000):
+        found |= _reckoned(session, owed_accounts[start : start + 1000])
+    return found
+
+
+def _reckoned(session: Session | Connection, owed_accounts: Sequence[str]) -> dict[str, Reckoned]:
     moves: dict[str, list[tuple[int, Move]]] = {a: [] for a in owed_accounts}
     t = LedgerTransfer
-    for start in range(0, len(owed_accounts), 1000):
-        part = owed_accounts[start : start + 1000]
-        for owed, other, owes in (
-            (t.debit_account, t.credit_account, True),
-            (t.credit_account, t.debit_account, False),
+    for owed, other, owes in (
+        (t.debit_account, t.credit_account, True),
+        (t.credit_account, t.debit_account, False),
+    ):
+        for row in session.execute(
+            select(
+                t.serial,
+                t.id,
+                t.kind,
+                t.code,
+                t.amount,
+                t.reverses_id,
+                owed.label("owed"),
+                other.label("other"),
+            ).where(owed.in_(owed_accounts), t.kind.in_(["post", "direct", "reversal"]))
         ):
-            for row in session.execute(
-                select(
-                    t.serial,
-                    t.id,
-                    t.kind,
-                    t.code,
-                    t.amount,
-                    t.reverses_id,
-                    owed.label("owed"),
-                    other.label("other"),
-                ).where(owed.in_(part), t.kind.in_(["post", "direct", "reversal"]))
-            ):
-                moves[row.owed].append((row.serial, _move(row, owes)))
+            moves[row.owed].append((row.serial, _move(row, owes)))
     return {a: reckon(m for _, m in sorted(of, key=itemgetter(0))) for a, of in moves.items()}
 
 
@@ -166,43 +171,60 @@ def _move(row: Row[Any], owes: bool) -> Move:
     return Move(row.id, "cash" if vendor_id else "paid", row.amount, vendor_id)
 
 
-def to_pass_on(session: Session, *, vendor_id: str, district_code: str) -> int:
-    """Return the fen that families paid a district's bank for a vendor and that it has not passed on.
+def to_pass_on(
+    session: Session, vendors: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], int]:
+    """Return by vendor and district the fen that families paid its bank and that it has not passed on.
 
     Less than nothing: what the vendor owes of cash and payments whose visits were taken back.
     """
-    t, due = LedgerTransfer, due_account(vendor_id, OWN)
-    charged = select(t.debit_account).where(t.credit_account == due, t.code.in_([OWN, "fee"]))
+    rest = dict.fromkeys(vendors, 0)
+    of_due = {due_account(vendor_id, OWN): vendor_id for vendor_id, _ in vendors}
+    charged = _charged(session, [*of_due], {district for _, district in vendors})
+    stands = reckoned(session, sorted({row.owed for row in charged}))
+    for row in charged:
+        vendor_id = of_due[row.due]
+        if (vendor_id, row.district_code) in rest:
+            rest[vendor_id, row.district_code] += stands[row.owed].settled.get(vendor_id, 0)
+    banks = {f"bank:{district}": district for _, district in vendors}
+    t = LedgerTransfer
+    for due, bank, sign in (
+        (t.debit_account, t.credit_account, 1),
+        (t.credit_account, t.debit_account, -1),
+    ):
+        for row in session.execute(
+            select(due.label("due"), bank.label("bank"), t.amount).where(
+                t.code == "payout", due.in_(of_due), bank.in_(banks)
+            )
+        ):
+            passed = of_due[row.due], banks[row.bank]
+            if passed in rest:
+                rest[passed] -= sign * row.amount
+    return rest
+
+
+def _charged(
+    session: Session, dues: Collection[str], districts: Collection[str]
+) -> Sequence[Row[Any]]:
+    """Return whom vendors charged (``due``, ``owed``, ``district_code``), of those whose money a bank
+    has heard of."""
+    t, a = LedgerTransfer, LedgerAccount
+    charged = (
+        select(t.credit_account.label("due"), t.debit_account.label("owed"))
+        .where(t.credit_account.in_(dues), t.code.in_([OWN, "fee"]))
+        .distinct()
+        .subquery()
+    )
 
     def has(*made: ColumnElement[bool]) -> ColumnElement[bool]:
-        return select(t.id).where(t.credit_account == LedgerAccount.id, *made).exists()
+        return select(t.id).where(t.credit_account == a.id, *made).exists()
 
     # Of who paid in cash only, the bank hears when a visit is taken back.
     paid = has(t.code == "family_account") | (
         has(t.code == "cash_at_door") & has(t.kind == "reversal")
     )
-    owed = list(
-        session.scalars(
-            select(LedgerAccount.id)
-            .where(
-                LedgerAccount.kind == "owed",
-                LedgerAccount.district_code == district_code,
-                LedgerAccount.id.in_(charged),
-                paid,
-            )
-            .order_by(LedgerAccount.id)
-        )
-    )
-    settled = sum(r.settled.get(vendor_id, 0) for r in reckoned(session, owed).values())
-    bank = f"bank:{district_code}"
-    passed = sum(
-        row.amount if row.debit_account == due else -row.amount
-        for row in session.execute(
-            select(t.debit_account, t.amount).where(
-                t.code == "payout",
-                ((t.debit_account == due) & (t.credit_account == bank))
-                | ((t.debit_account == bank) & (t.credit_account == due)),
-            )
-        )
-    )
-    return settled - passed
+    return session.execute(
+        select(charged.c.due, charged.c.owed, a.district_code)
+        .join(a, a.id == charged.c.owed)
+        .where(a.kind == "owed", a.district_code.in_(districts), paid)
+    ).all()

@@ -20,7 +20,8 @@ from marketplace.settlement.models import HoldbackStep
 from marketplace.vouchers import payouts, programmes
 from marketplace.vouchers.payouts import HoldbackPart
 from marketplace.workflows.policy import About, Action, require
-from marketplace.workflows.vendor_debts import carried, set_off
+from marketplace.workflows.vendor_debts import set_off
+from marketplace.workflows.vendor_standing import Carried, carried
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +76,9 @@ def score_holdback(
             )
         terms = programmes.settings_on(last)
         percent = rules.percent_of_score(score, terms.holdback_steps)
-        parts = _parts(session, quarter, vendor_id, district_code, percent)
-        return _take(session, ports, actor, quarter, vendor_id, district_code, parts,
+        stands = carried(session, vendor_id, district_code)
+        parts = _parts(stands, quarter, percent)
+        return _take(session, ports, actor, quarter, stands, parts,
                      number=1, score=score, percent=percent, reason=reason)  # fmt: skip
 
 
@@ -101,11 +103,11 @@ def release_holdback(
             raise WrongState(id=quarter, state="not scored", expected=["scored"])
         first = done[0]
         # Before any balance moves: a release of the same vendor waits.
-        carried(session, vendor_id, district_code, lock=True)
-        parts = _parts(session, quarter, vendor_id, district_code, first.percent)
+        stands = carried(session, vendor_id, district_code, lock=True)
+        parts = _parts(stands, quarter, first.percent)
         if len(done) == 1 and _sums(parts) != (first.paid_fen, first.kept_fen):
             raise WrongState(id=quarter, state="statements were paid since", expected=["scored"])
-        return _take(session, ports, actor, quarter, vendor_id, district_code, parts,
+        return _take(session, ports, actor, quarter, stands, parts,
                      number=2, score=first.score, percent=first.percent, reason="")  # fmt: skip
 
 
@@ -113,52 +115,35 @@ def _about(quarter: str, district_code: str) -> About:
     return About(kind="holdback", id=quarter, district_code=district_code)
 
 
-def _parts(
-    session: Session, quarter: str, vendor_id: str, district_code: str, percent: int
-) -> list[HoldbackPart]:
-    """Return what each paid statement held back of each payer, and what of it is paid now.
+def _parts(stands: Carried, quarter: str, percent: int) -> list[HoldbackPart]:
+    """Return what each paid statement held back of each payer, and what of it is paid now. Pure.
 
     The books say it: a part less what was paid of it. What waits for a better month held nothing back.
     """
-    rows = [
-        s
-        for s in checks.released(session, vendor_id, district_code)
-        if rules.quarter_of(s.period) == quarter
-    ]
-    due = carried(session, vendor_id, district_code).due
-    paid = payouts.paid_out(session, {s.id: [*due[s.id]] for s in rows})
     parts = []
-    for row in rows:
-        if row.id not in paid:
+    for statement_id, paid in stands.paid.items():
+        period = stands.periods[statement_id]
+        if rules.quarter_of(period) != quarter:
             continue
-        for code, fen in due[row.id].items():
-            held = fen - paid[row.id].by_programme.get(code, 0)
+        for code, fen in stands.due[statement_id].items():
+            held = fen - paid.by_programme.get(code, 0)
             if held:
-                parts.append(HoldbackPart(row.id, row.period, code, held, held * percent // 100))
+                parts.append(HoldbackPart(statement_id, period, code, held, held * percent // 100))
     return parts
 
 
 def _set_off(
     session: Session,
     actor: Actor,
-    vendor_id: str,
-    district_code: str,
+    stands: Carried,
     paid_fen: int,
     named: str,
     at: datetime,
 ) -> int:
     """Keep of a holdback that is paid what the vendor owes the bank; return it."""
-    fen = min(paid_fen, carried(session, vendor_id, district_code).debt_fen)
+    fen = min(paid_fen, stands.debt_fen)
     if fen:
-        set_off(
-            session,
-            actor,
-            vendor_id=vendor_id,
-            district_code=district_code,
-            fen=fen,
-            reason=f"holdback {named}",
-            at=at,
-        )
+        set_off(session, actor, stands, fen=fen, reason=f"holdback {named}", at=at)
     return fen
 
 
@@ -172,8 +157,7 @@ def _take(
     ports: Ports,
     actor: Actor,
     quarter: str,
-    vendor_id: str,
-    district_code: str,
+    stands: Carried,
     parts: list[HoldbackPart],
     *,
     number: int,
@@ -181,6 +165,7 @@ def _take(
     percent: int,
     reason: str,
 ) -> Holdback:
+    vendor_id, district_code = stands.vendor_id, stands.district_code
     if not parts:
         raise NotFound(kind="holdback", id=f"{quarter}/{vendor_id}")
     at = ports.clock.now()
@@ -211,7 +196,7 @@ def _take(
                 period=str(Period.of(today(ports.clock))),
                 at=at,
             )
-            kept_off = _set_off(session, actor, vendor_id, district_code, paid, named, at)
+            kept_off = _set_off(session, actor, stands, paid, named, at)
             outbox.post(
                 session,
                 due_at=at,

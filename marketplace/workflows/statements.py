@@ -24,7 +24,7 @@ from marketplace.vouchers.models import PriceSplit
 from marketplace.vouchers.programmes import OWN
 from marketplace.workflows import sampling
 from marketplace.workflows.policy import About, Action, require
-from marketplace.workflows.vendor_debts import carried
+from marketplace.workflows.vendor_standing import Carried, carried, lock_vendor
 from vendors.models import Vendor
 
 ACTIONS = {
@@ -81,12 +81,7 @@ def sign_statement(
         paid = 0
         more: dict[str, Any] = {}
         if step == "released":
-            if fresh:
-                more = {
-                    "withheld": _withhold(session, row, at),
-                    "holdback_fen": _kept(session, row),
-                }
-            paid = _pay(session, row, at) if fresh else _paid_before(session, row)
+            paid, more = _release(session, row, at) if fresh else (_paid_before(session, row), {})
         if fresh:
             if step == "released":
                 outbox.post(
@@ -129,7 +124,21 @@ def _action(session: Session, actor: Actor, row: Statement, step: str, note: str
     return Action.APPROVE_STATEMENT
 
 
-def _pay(session: Session, row: Statement, at: datetime) -> int:
+def _release(session: Session, row: Statement, at: datetime) -> tuple[int, dict[str, Any]]:
+    """Pay a statement; return the fen that leave the bank, and what the audit keeps of it."""
+    # A second release of the same vendor waits: whoever is first takes a reversed visit off.
+    lock_vendor(session, row.vendor_id, row.district_code)
+    off = _withhold(session, row, at)
+    stands = carried(session, row.vendor_id, row.district_code)
+    net = _net(row, stands.due[row.id])
+    # What of it waits for the quarter's quality score.
+    kept = sum(stands.due[row.id].values()) - sum(net.values())
+    return _pay(session, row, stands, net, at), {"withheld": off, "holdback_fen": kept}
+
+
+def _pay(
+    session: Session, row: Statement, stands: Carried, net: Mapping[str, int], at: datetime
+) -> int:
     """Pay a released statement with what earlier ones left unpaid, and pass on what families paid.
 
     What was taken back since the month was closed is not paid at all (``withheld``). Returns the fen
@@ -137,8 +146,7 @@ def _pay(session: Session, row: Statement, at: datetime) -> int:
     Where reversals outweigh the vendor's months nothing is paid, nothing is held back, and the rest
     is deducted from what it earns next: no month is paid in full while another is owed back.
     """
-    stands = carried(session, row.vendor_id, row.district_code, lock=True)
-    parts = {**stands.unpaid, row.id: _net(row, stands.due[row.id])}
+    parts = {**stands.unpaid, row.id: net}
     own = stands.own_fen
     mine = {OWN: own} if own else {}
     # What families are owed back is the vendor's debt like any other; what they paid is its own.
@@ -162,8 +170,8 @@ def _pay(session: Session, row: Statement, at: datetime) -> int:
 
 def _paid_before(session: Session, row: Statement) -> int:
     """Return what the release of a statement paid, whichever statements it paid."""
-    released = checks.released(session, row.vendor_id, row.district_code)
-    due = withheld.parts_of(session, released)
+    vendor = (row.vendor_id, row.district_code)
+    due = withheld.parts_of(session, checks.released(session, [vendor])[vendor])
     paid = payouts.paid_out(session, {i: [*of, OWN] for i, of in due.items()})
     if row.id not in paid:
         return 0
@@ -176,8 +184,6 @@ def _paid_before(session: Session, row: Statement) -> int:
 
 def _withhold(session: Session, row: Statement, at: datetime) -> list[int]:
     """Note which visits of a statement were taken back since its month was closed; return their lines."""
-    # A second release of the same vendor waits: whoever is first takes a reversed visit off.
-    checks.released(session, row.vendor_id, row.district_code, lock=True)
     split = PriceSplit
     since = session.scalars(
         select(split.work_order_id)
@@ -189,12 +195,6 @@ def _withhold(session: Session, row: Statement, at: datetime) -> list[int]:
         )
     )
     return withheld.withhold(session, row.id, since.all(), at=at)
-
-
-def _kept(session: Session, row: Statement) -> int:
-    """Return what of a statement waits for the quarter's quality score."""
-    due = withheld.parts_of(session, [row])[row.id]
-    return sum(due.values()) - sum(_net(row, due).values())
 
 
 def _net(row: Statement, due: Mapping[str, int]) -> dict[str, int]:

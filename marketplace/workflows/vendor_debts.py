@@ -6,77 +6,28 @@ its debt stays to be seen here until it is repaid or written off.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from marketplace.kernel import audit
 from marketplace.kernel.actor import Actor
 from marketplace.kernel.clock import Period, local
-from marketplace.kernel.db import wait_for_turn
 from marketplace.kernel.errors import BadInput
 from marketplace.kernel.ids import new_id
 from marketplace.kernel.ports import Ports
-from marketplace.settlement import checks, debts, withheld
-from marketplace.settlement.models import Statement, WriteOffStep
-from marketplace.vouchers import own_debts, payouts, repayments
+from marketplace.settlement import debts
+from marketplace.settlement.models import WriteOffStep
+from marketplace.vouchers import repayments
 from marketplace.vouchers.models import PriceSplit, Redemption
-from marketplace.vouchers.repayments import OF_FAMILIES, REPAYMENT, WRITE_OFF
+from marketplace.vouchers.repayments import REPAYMENT, WRITE_OFF
 from marketplace.workflows.policy import About, Action, require, scope
 from marketplace.workflows.step import run_step
+from marketplace.workflows.vendor_standing import Carried, carried, standings
 from vendors.models import Vendor
-
-
-@dataclass(frozen=True, slots=True)
-class Carried:
-    """A vendor's released statements in a district: ``due`` is what of each payer's part stands after
-    withholding and repayments, ``paid`` which were paid. ``own_fen``: families' money to be passed on,
-    less than nothing where it is owed back."""
-
-    due: Mapping[str, Mapping[str, int]]
-    paid: frozenset[str]
-    own_fen: int
-
-    @property
-    def unpaid(self) -> dict[str, Mapping[str, int]]:
-        """Return the parts of the statements that wait for a better month, the oldest first."""
-        return {i: of for i, of in self.due.items() if i not in self.paid}
-
-    @property
-    def debt_fen(self) -> int:
-        """Return what the vendor owes the bank; 0 where it is owed something."""
-        rest = sum(fen for of in self.unpaid.values() for fen in of.values())
-        return max(-(rest + min(self.own_fen, 0)), 0)
-
-
-def carried(session: Session, vendor_id: str, district_code: str, *, lock: bool = False) -> Carried:
-    """Return how a vendor stands with a district's bank; ``lock`` makes a second payment wait."""
-    released = checks.released(session, vendor_id, district_code, lock=lock)
-    if lock:
-        # A vendor without a statement has no row to lock.
-        wait_for_turn(session, f"debts/{district_code}/{vendor_id}")
-    back = repayments.settled(session, [vendor_id])
-    own = own_debts.to_pass_on(session, vendor_id=vendor_id, district_code=district_code)
-    own += sum(back.get((vendor_id, f"{OF_FAMILIES}/{district_code}"), {}).values())
-    return _stands(session, released, back, own)
-
-
-def _stands(
-    session: Session,
-    released: Sequence[Statement],
-    back: Mapping[tuple[str, str], Mapping[str, int]],
-    own_fen: int,
-) -> Carried:
-    parts = withheld.parts_of(session, released)
-    due = {}
-    for s in released:
-        of, more = parts[s.id], back.get((s.vendor_id, s.id), {})
-        due[s.id] = {c: of.get(c, 0) + more.get(c, 0) for c in sorted(of.keys() | more.keys())}
-    paid = payouts.paid_out(session, {i: [*of] for i, of in due.items()})
-    return Carried(due, frozenset(paid), own_fen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,38 +66,32 @@ def debts_of(session: Session, actor: Actor) -> list[Debt]:
             query = query.where(Redemption.vendor_id == reach.vendor_id)
         if reach.district_code:
             query = query.where(PriceSplit.district_code == reach.district_code)
-    found = [_debt(session, *row) for row in session.execute(query).all()]
+    rows = session.execute(query).all()
+    vendor_ids = {row.vendor_id for row in rows}
+    stands = standings(session, [(row.vendor_id, row.district_code) for row in rows])
+    waiting, proposed = debts.waiting(session, vendor_ids), debts.proposed(session, vendor_ids)
+    found = []
+    for row in rows:
+        of = (row.vendor_id, row.district_code)
+        found.append(_debt(row, stands[of], waiting.get(of, []), proposed.get(of, {})))
     return sorted(
         (d for d in found if d.debt_fen or d.repaid_fen or (d.waiting and d.status == "left")),
         key=lambda d: (-d.debt_fen, d.vendor_id, d.district_code),
     )
 
 
-def _debt(session: Session, vendor_id: str, district_code: str, name: str, status: str) -> Debt:
-    stands = carried(session, vendor_id, district_code)
-    below = session.scalars(
-        select(Statement.id)
-        .where(
-            Statement.vendor_id == vendor_id,
-            Statement.district_code == district_code,
-            Statement.payable_fen < 0,
-            Statement.id.not_in(list(stands.due)),
-        )
-        .order_by(Statement.id)
-    )
-    of_district = {*stands.due, f"{OF_FAMILIES}/{district_code}"}
-    back = repayments.settled(session, [vendor_id])
+def _debt(row: Row[Any], stands: Carried, waiting: list[str], proposed: dict[str, int]) -> Debt:
     return Debt(
-        vendor_id=vendor_id,
-        vendor_name=name,
-        status=status,
-        district_code=district_code,
+        vendor_id=row.vendor_id,
+        vendor_name=row.name,
+        status=row.status,
+        district_code=row.district_code,
         debt_fen=stands.debt_fen,
         own_fen=max(-stands.own_fen, 0) if stands.debt_fen else 0,
-        repaid_fen=sum(sum(of.values()) for (_, i), of in back.items() if i in of_district),
+        repaid_fen=stands.repaid_fen,
         statements=sorted(stands.unpaid),
-        waiting=list(below),
-        proposed=debts.proposed(session, vendor_id, district_code),
+        waiting=waiting,
+        proposed=proposed,
     )
 
 
@@ -180,14 +125,9 @@ def repay(
 
     def run(at: datetime) -> Settled:
         require(actor, Action.APPROVE_STATEMENT, _about(request.vendor_id, request.district_code))
+        stands = carried(session, request.vendor_id, request.district_code, lock=True)
         return set_off(
-            session,
-            actor,
-            vendor_id=request.vendor_id,
-            district_code=request.district_code,
-            fen=request.fen,
-            reason=request.receipt.strip(),
-            at=at,
+            session, actor, stands, fen=request.fen, reason=request.receipt.strip(), at=at
         )
 
     return run_step(
@@ -205,55 +145,52 @@ def repay(
 def set_off(
     session: Session,
     actor: Actor,
+    stands: Carried,
     *,
-    vendor_id: str,
-    district_code: str,
     fen: int,
     reason: str,
     at: datetime,
 ) -> Settled:
-    """Book money of a vendor that is at the bank against its debt; in the caller's transaction."""
+    """Book money of a vendor that is at the bank against its debt; in the caller's transaction, which
+    has locked the vendor and read how it ``stands``."""
     named = new_id()
-    left = _settle(session, REPAYMENT, named, vendor_id, district_code, fen, at)
+    left = _settle(session, stands, REPAYMENT, named, fen, at)
     audit.record(
         session,
         at=at,
         actor=actor,
         action="repay_debt",
         subject_kind="vendor",
-        subject_id=vendor_id,
+        subject_id=stands.vendor_id,
         reason=reason[:200],
         repayment_id=named,
-        district_code=district_code,
+        district_code=stands.district_code,
         fen=fen,
     )
-    return Settled(named, vendor_id, district_code, fen, left)
+    return Settled(named, stands.vendor_id, stands.district_code, fen, left)
 
 
 def _settle(
-    session: Session,
-    code: str,
-    named: str,
-    vendor_id: str,
-    district_code: str,
-    fen: int,
-    at: datetime,
+    session: Session, stands: Carried, code: str, named: str, fen: int, at: datetime
 ) -> int:
     """Move what settles a debt; return what is left of it. Raises ``BadInput`` beyond the debt."""
-    stands = carried(session, vendor_id, district_code, lock=True)
-    if not 0 < fen <= stands.debt_fen:
-        raise BadInput(field="fen", value=fen, expected=f"1 to {stands.debt_fen}")
+    _check_owed(stands, fen)
     repayments.settle(
         session,
         code=code,
         id=named,
-        vendor_id=vendor_id,
-        district_code=district_code,
+        vendor_id=stands.vendor_id,
+        district_code=stands.district_code,
         parts=repayments.parts_to_settle(fen, stands.unpaid, stands.own_fen),
         period=str(Period.of(local(at).date())),
         at=at,
     )
     return stands.debt_fen - fen
+
+
+def _check_owed(stands: Carried, fen: int) -> None:
+    if not 0 < fen <= stands.debt_fen:
+        raise BadInput(field="fen", value=fen, expected=f"1 to {stands.debt_fen}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,8 +220,7 @@ def propose_write_off(
     def run(at: datetime) -> Settled:
         require(actor, Action.APPROVE_STATEMENT, _about(request.vendor_id, request.district_code))
         stands = carried(session, request.vendor_id, request.district_code, lock=True)
-        if not 0 < request.fen <= stands.debt_fen:
-            raise BadInput(field="fen", value=request.fen, expected=f"1 to {stands.debt_fen}")
+        _check_owed(stands, request.fen)
         step = debts.step(
             id=new_id(),
             number=1,
@@ -333,11 +269,9 @@ def write_off(
             at=at,
             by=actor.user_id,
         )
-        carried(session, first.vendor_id, first.district_code, lock=True)
+        stands = carried(session, first.vendor_id, first.district_code, lock=True)
         debts.refuse_twice(session, first.id)
-        left = _settle(
-            session, WRITE_OFF, first.id, first.vendor_id, first.district_code, first.fen, at
-        )
+        left = _settle(session, stands, WRITE_OFF, first.id, first.fen, at)
         return _take(session, actor, step, "write_off_debt", left)
 
     return run_step(

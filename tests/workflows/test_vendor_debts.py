@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import text
 
 from marketplace.kernel.actor import Actor, Role
+from marketplace.kernel.clock import Period, instant_of
 from marketplace.kernel.db import transaction
 from marketplace.kernel.errors import BadInput, NotAllowed, NotFound, WrongState
 from marketplace.settlement import debts
+from marketplace.settlement import service as settlement
 from marketplace.settlement.models import Statement
 from marketplace.settlement.verify import verify as settlement_verify
 from marketplace.vouchers.models import LedgerAccount
@@ -29,10 +31,19 @@ from marketplace.workflows.vendor_debts import (
     repay,
     write_off,
 )
+from marketplace.workflows.vendor_standing import carried, standings
 from tests.builders import (
     DISTRICT,
     NOVEMBER,
+    a_captured_visit,
+    a_caregiver,
+    a_service,
+    a_vendor,
+    an_assessment,
+    an_elder,
+    granted,
 )
+from tests.counting import Statements
 from tests.workflows.months import (
     BUREAU,
     BUREAU_2,
@@ -43,6 +54,7 @@ from tests.workflows.months import (
     JANUARY,
     JANUARY_2,
     Q4,
+    SIGNERS,
     ST,
     VENDOR,
     bank,
@@ -57,7 +69,7 @@ from tests.workflows.months import (
     take_back,
 )
 from tests.workflows.overlap import overlapping
-from vendors.models import Vendor
+from vendors.models import Caregiver, Vendor
 
 BUREAU_3 = Actor("bureau-3", Role.BUREAU, district_code=DISTRICT)
 FAR = Actor("bureau-far", Role.BUREAU, district_code="321202")
@@ -240,11 +252,11 @@ def test_two_who_give_one_debt_up_at_once_do_it_once(session, ports, owing, data
 
     def held(s):
         # The second reads what was proposed and waits for the vendor's statements.
-        vendor_debts.carried(s, "V1", DISTRICT, lock=True)
+        stands = vendor_debts.carried(s, "V1", DISTRICT, lock=True)
         step = debts.first_step(s, asked.id)
         done = {c: getattr(step, c) for c in ("id", "vendor_id", "district_code", "fen", "reason")}
         at = ports.clock.now()
-        vendor_debts._settle(s, "write_off", step.id, "V1", DISTRICT, step.fen, at)
+        vendor_debts._settle(s, stands, "write_off", step.id, step.fen, at)
         second = debts.step(number=2, at=at, by="bureau-2", **done)
         return vendor_debts._take(s, BUREAU_2, second, "write_off_debt", 0)
 
@@ -271,6 +283,70 @@ def test_own_money_that_a_vendor_owes_is_a_receivable_too(session, ports, novemb
     [debt] = debts_of(session, BUREAU)
     assert (debt.debt_fen, debt.own_fen, debt.repaid_fen) == (0, 0, fen)
     assert proven(session) == []
+
+
+def each_owes(session, ports, clock, month, numbers):
+    """Each vendor serves an elder of its own, who pays in cash; then all of it is taken back, and the next
+    month's statements are released below zero."""
+    vendors = [Actor(f"u-V{n}", Role.VENDOR, vendor_id=f"V{n}") for n in numbers]
+    on = month.first.replace(day=23)
+    clock.at = instant_of(on, 12 * 3600)
+    with transaction(session):
+        for n in numbers:
+            an_elder(session, f"E{n}", income_class="dibao")
+            an_assessment(session, f"E{n}", level=2)
+            a_vendor(session, f"V{n}")
+        if session.get(Caregiver, "C1") is None:
+            a_caregiver(session)
+        granted(session, month)
+        version = a_service(session, f"ZJ{month.month:03d}", price_fen=28_000)
+        for n in numbers:
+            of = {"vendor_id": f"V{n}", "elder_id": f"E{n}", "visit_on": on, "at": clock.at}
+            a_captured_visit(session, f"W{n}", version, **of)
+    for n, vendor in zip(numbers, vendors, strict=True):
+        request = CashRequest(f"W{n}", owed_fen(session, f"E{n}"))
+        take_cash(session, ports, vendor, key=f"cash-{n}", request=request)
+    after = Period.of(month.last + timedelta(days=1))
+    clock.at = instant_of(after.first, 12 * 3600)
+    close(session, ports, month)
+    take_back(session, ports, *(f"W{n}" for n in numbers))
+    clock.at = instant_of(after.last + timedelta(days=1), 12 * 3600)
+    close(session, ports, after)
+    with transaction(session):
+        for n in numbers:
+            for step, actor in SIGNERS.items():
+                number = f"ST-{after}-{DISTRICT}-V{n}"
+                settlement.sign(session, number, step=step, at=clock.at, actor=actor)
+
+
+def test_six_vendors_are_read_in_as_many_statements_as_two(session, ports, clock):
+    def read():
+        session.rollback()
+        with Statements(session.get_bind()) as asked:
+            found = debts_of(session, BUREAU)
+        assert all(d.debt_fen > d.own_fen > 0 for d in found)
+        for d in found:
+            alone = carried(session, d.vendor_id, d.district_code)
+            assert (d.debt_fen, d.statements) == (alone.debt_fen, sorted(alone.unpaid))
+        return [d.vendor_id for d in found], asked.sent
+
+    each_owes(session, ports, clock, NOVEMBER, [1, 2])
+    two, first = read()
+    each_owes(session, ports, clock, JANUARY, [3, 4, 5, 6])
+    six, then = read()
+    assert (two, sorted(six)) == (["V1", "V2"], ["V1", "V2", "V3", "V4", "V5", "V6"])
+    assert len(then) == len(first) <= 15, then
+
+
+def test_a_vendor_stands_with_each_district_apart(session, ports, owing):
+    pay_back(session, ports, 1_000)
+    with transaction(session):
+        a_vendor(session, "V2")
+    here, far, other = ("V1", DISTRICT), ("V1", "321202"), ("V2", DISTRICT)
+    stands = standings(session, [here, far, other])
+    assert [stands[of].debt_fen for of in (here, far, other)] == [14_000, 0, 0]
+    assert [stands[of].repaid_fen for of in (here, far, other)] == [1_000, 0, 0]
+    assert standings(session, [far, ("V2", DISTRICT)])[far].due == {}
 
 
 MADE_UP = [
