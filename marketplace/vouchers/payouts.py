@@ -13,7 +13,7 @@ from marketplace.kernel.errors import BadInput
 from marketplace.vouchers.grants import budget_account
 from marketplace.vouchers.ledger import Account, Entry, open_accounts, post
 from marketplace.vouchers.models import AccountKind, LedgerAccount, LedgerTransfer
-from marketplace.vouchers.own_debts import CASH_BACK, reckoned
+from marketplace.vouchers.own_debts import CASH_BACK, Reckoned, reckoned
 from marketplace.vouchers.programmes import OWN
 from marketplace.vouchers.splits import due_vendor, owed_account
 
@@ -221,8 +221,7 @@ def give_back(
     In cash by the vendor who took it, else over the counter out of the district's bank. Raises
     ``BadInput`` for more than the elder has to the good, or than this vendor took.
     """
-    owed = lock_owed(session, elder_id)
-    stands = reckoned(session, [owed_account(elder_id)])[owed_account(elder_id)]
+    owed, stands = lock_owed(session, elder_id)
     most = stands.credit if vendor_id is None else stands.most_to_hand_back(vendor_id)
     if owed is None or not 0 < fen <= most:
         raise BadInput(field="fen", value=fen, expected=f"1 to {max(most, 0)}")
@@ -243,14 +242,17 @@ def give_back(
     return stands.credit - fen
 
 
-def lock_owed(session: Session, elder_id: str) -> LedgerAccount | None:
-    """Return an elder's own-money account: whoever takes or gives money of one elder meets here."""
-    return session.scalars(
+def lock_owed(session: Session, elder_id: str) -> tuple[LedgerAccount | None, Reckoned]:
+    """Return an elder's own-money account and how the elder stands: who takes or gives money of one
+    elder meets here."""
+    account = owed_account(elder_id)
+    owed = session.scalars(
         select(LedgerAccount)
-        .where(LedgerAccount.id == owed_account(elder_id))
+        .where(LedgerAccount.id == account)
         .with_for_update()
         .execution_options(populate_existing=True)
     ).one_or_none()
+    return owed, reckoned(session, [account])[account]
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,10 +266,10 @@ class Refund:
 
 def plan_refunds(session: Session, *, elder_id: str, period: str, at: datetime) -> list[Refund]:
     """Write the refunds of what an elder paid beyond what is owed, newest bill first."""
-    owed = lock_owed(session, elder_id)
+    owed, stands = lock_owed(session, elder_id)
     if owed is None:
         return []
-    left = reckoned(session, [owed.id])[owed.id].credit
+    left = stands.credit
     t = LedgerTransfer
     bills = session.execute(
         select(t.id, t.amount, t.debit_account)

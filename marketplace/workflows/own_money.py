@@ -24,7 +24,7 @@ from marketplace.kernel.ports import (
     Ports,
 )
 from marketplace.orders import service as orders
-from marketplace.vouchers import own_debts, payouts
+from marketplace.vouchers import payouts
 from marketplace.vouchers.models import LedgerAccount, LedgerTransfer
 from marketplace.vouchers.splits import owed_account
 from marketplace.workflows import policy, subjects
@@ -123,10 +123,8 @@ def _take_cash(
 ) -> Paid:
     row = orders.work_order(session, request.work_order_id)
     policy.require(actor, Action.TAKE_CASH, subjects.about_work_order(session, actor, row))
-    payouts.lock_owed(session, row.elder_id)
-    account = owed_account(row.elder_id)
-    open_to = own_debts.reckoned(session, [account])[account].open
-    most = open_to.get(row.vendor_id or "", 0)
+    _, stands = payouts.lock_owed(session, row.elder_id)
+    most = stands.open.get(row.vendor_id or "", 0)
     # Cash stays with the vendor: never more than the elder owes for its own services.
     if not 0 < request.fen <= most:
         raise BadInput(field="fen", value=request.fen, expected=f"1 to {most}")
