@@ -170,16 +170,15 @@ def statement(session: Session, statement_id: str, *, for_vendor: bool) -> State
         row=statement_row(row, signed[-1].step if signed else "issued"),
         by_payer=payers(row.by_programme),
         signatures=tuple(Signed(s.step, names.get(s.by, s.by), s.at) for s in signed),
-        settled=_settled(session, row),
+        settled=_settled(session, row, _cash(session, row)),
         has_vendor_left=session.get_one(Vendor, row.vendor_id).status == "left",
     )
 
 
-def _settled(session: Session, row: Statement) -> Settled:
+def _settled(session: Session, row: Statement, cash: Sequence[CashRow]) -> Settled:
     correction = withheld.corrections(session, [row.id]).get(row.id)
     corrected = sum(withheld.bureau_parts({}, correction).values())
     holdback = _holdback(row, correction) if correction else row.holdback_fen
-    cash = _cash(session, row)
     return Settled(
         corrected_fen=corrected,
         holdback_fen=holdback,
@@ -258,7 +257,8 @@ def document(session: Session, statement_id: str, *, for_vendor: bool = False) -
     signed = settlement.signatures(session, statement_id)
     names_of = account_names(session, [s.by for s in signed])
     book = changes.book(session)
-    settled = _settled(session, row)
+    cash = _cash(session, row)
+    settled = _settled(session, row, cash)
     names = {
         code: book.terms_of(code, run.closed_at.date()).name_zh
         for code in {c for line in lines for c in line.by_programme}
@@ -286,7 +286,7 @@ def document(session: Session, statement_id: str, *, for_vendor: bool = False) -
         signatures=[Signature(s.step, names_of.get(s.by, s.by), s.at) for s in signed],
         withheld=withheld.lines(session, statement_id),
         corrected_fen=settled.corrected_fen,
-        cash=_cash(session, row),
+        cash=cash,
         own_passed_fen=settled.own_passed_fen,
     )
 
