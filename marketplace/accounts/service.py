@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from flask_security.utils import hash_password
@@ -64,8 +64,7 @@ def get(session: Session, username: str) -> AccountFacts:
 
 def set_password(session: Session, account_id: str, password: str) -> None:
     """Give another password; every session and token ends."""
-    if len(password) < LEAST_PASSWORD:
-        raise BadInput(field="password", value="", expected=f">= {LEAST_PASSWORD}")
+    _check(password)
     _change(session, account_id, password=_hashed(password))
 
 
@@ -117,19 +116,14 @@ def create_account(session: Session, new: NewAccount, *, password: str) -> str:
     The database decides who of two gets a name. Raises ``BadInput`` for a name that is taken, also by
     somebody at this moment, and for a password that is too short.
     """
-    if len(password) < LEAST_PASSWORD:
-        raise BadInput(field="password", value="", expected=f">= {LEAST_PASSWORD}")
-    username, account_id = new.username.strip().lower(), new_id()
+    _check(password)
+    username = new.username.strip().lower()
     ensure_roles(session)
     try:
         with session.begin_nested():
-            row = _row(new, username, account_id, _hashed(password))
-            session.execute(insert(Account), [row])
+            return _insert(session, {username: new}, password)[username]
     except IntegrityError as taken:
         raise BadInput(field="username", value=username, expected="another name") from taken
-    role = {"account_id": account_id, "role_id": new.role.value}
-    session.execute(insert(AccountRole), [role])
-    return account_id
 
 
 def create_accounts(
@@ -140,24 +134,31 @@ def create_accounts(
     Names that exist are left as they are and returned too, so a second run changes nothing.
     Raises ``BadInput`` where the password is too short.
     """
-    if len(password) < LEAST_PASSWORD:
-        raise BadInput(field="password", value="", expected=f">= {LEAST_PASSWORD}")
+    _check(password)
     wanted = {a.username.strip().lower(): a for a in accounts}
     ensure_roles(session)
     known = session.execute(
         select(Account.username, Account.id).where(Account.username.in_(wanted))
     ).all()
     found: dict[str, str] = {row.username: row.id for row in known}
-    fresh = {name: new_id() for name in wanted if name not in found}
-    if fresh:
-        # One hash for all: they share the password until each changes it.
-        hashed = _hashed(password)
-        session.execute(insert(Account), [_row(wanted[n], n, fresh[n], hashed) for n in fresh])
-        session.execute(
-            insert(AccountRole),
-            [{"account_id": i, "role_id": wanted[n].role.value} for n, i in fresh.items()],
-        )
-    return found | fresh
+    fresh = {name: new for name, new in wanted.items() if name not in found}
+    return found | (_insert(session, fresh, password) if fresh else {})
+
+
+def _check(password: str) -> None:
+    if len(password) < LEAST_PASSWORD:
+        raise BadInput(field="password", value="", expected=f">= {LEAST_PASSWORD}")
+
+
+def _insert(session: Session, fresh: Mapping[str, NewAccount], password: str) -> dict[str, str]:
+    """Add accounts and their roles by user name; return their ids."""
+    ids = {name: new_id() for name in fresh}
+    # One hash for all: they share the password until each changes it.
+    hashed = _hashed(password)
+    session.execute(insert(Account), [_row(new, n, ids[n], hashed) for n, new in fresh.items()])
+    roles = [{"account_id": ids[n], "role_id": new.role.value} for n, new in fresh.items()]
+    session.execute(insert(AccountRole), roles)
+    return ids
 
 
 def _row(new: NewAccount, username: str, account_id: str, hashed: str) -> dict[str, object]:
