@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -17,7 +17,7 @@ from marketplace.elders.models import Elder, FollowUp
 from marketplace.kernel import audit, outbox
 from marketplace.kernel.actor import SYSTEM, Actor
 from marketplace.kernel.clock import instant_of, local, today
-from marketplace.kernel.errors import BadInput, SecondPersonNeeded
+from marketplace.kernel.errors import BadInput
 from marketplace.kernel.ids import new_id
 from marketplace.kernel.ports import Ports
 from marketplace.orders import service as orders
@@ -103,11 +103,13 @@ def record_result(
 def _record(session: Session, actor: Actor, request: ResultRequest, at: datetime) -> Followed:
     row = follow_ups.get(session, request.follow_up_id)
     elder = access.facts(session, row.elder_id, on=local(at).date())
-    policy.require(actor, Action.FOLLOW_UP, subjects.about_elder(session, actor, elder))
+    about = subjects.about_elder(session, actor, elder)
+    policy.require(actor, Action.FOLLOW_UP, about)
     if request.result not in RESULTS[row.kind]:
         raise BadInput(field="result", value=request.result, expected=list(RESULTS[row.kind]))
     if request.result == "answered":
-        _check_not_own(session, actor, row.work_order_id)
+        ordered_by = _ordered_by(session, row.work_order_id)
+        policy.require(actor, Action.FOLLOW_UP, replace(about, entered_by=ordered_by))
     answers = _checked(request.answers) if request.result == "answered" else {}
     opened = None
     if request.result == "no_answer" and row.attempts + 1 < MOST_TRIES:
@@ -134,13 +136,12 @@ def _record(session: Session, actor: Actor, request: ResultRequest, at: datetime
     return answer
 
 
-def _check_not_own(session: Session, actor: Actor, work_order_id: str | None) -> None:
-    """Refuse answers about a visit to whoever ordered it: one person alone would move the money."""
+def _ordered_by(session: Session, work_order_id: str | None) -> str | None:
+    """Return who ordered a visit: whoever did takes no answers about it, else one moves the money alone."""
     if work_order_id is None:
-        return
+        return None
     order_id = orders.work_order(session, work_order_id).order_id
-    if orders.order(session, order_id).placed_by == actor.user_id:
-        raise SecondPersonNeeded(action=Action.FOLLOW_UP.value, role=actor.role.value)
+    return orders.order(session, order_id).placed_by
 
 
 def _checked(answers: dict[str, Any]) -> dict[str, Any]:

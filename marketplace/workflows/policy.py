@@ -332,7 +332,11 @@ TABLE: dict[Action, dict[Role, _May]] = {
     Action.SEE_FLAGS: {S: _TOWN, B: _DISTRICT, A: _DISTRICT, SYS: _ALL},
     Action.SEE_SUSPENSIONS: {H: _ALL, S: _DISTRICT, B: _DISTRICT, A: _DISTRICT, SYS: _ALL},
     Action.ONBOARD: {H: _ALL, C: _TOWN},
-    Action.FOLLOW_UP: {H: _ALL, C: _TOWN, SYS: _ALL},
+    Action.FOLLOW_UP: {
+        H: _ALL_BUT_OWN,
+        C: _May(_in_town, not_own_entry=True),
+        SYS: _ALL_BUT_OWN,
+    },
     Action.COMPLAIN: {E: _ELDER, F: _family("see_visits"), H: _ALL, C: _TOWN},
     Action.ASK_RING_BACK: {H: _ALL, C: _TOWN, S: _TOWN, B: _DISTRICT},
     Action.REPAIR: {H: _ALL, SYS: _ALL},
