@@ -99,14 +99,7 @@ def try_change(
     """
     require(actor, Action.CHANGE_PROGRAMME, _own(actor))
     session.rollback()
-    people = 0
-
-    def count(moved: Moved) -> None:
-        nonlocal people
-        people += 1
-        if each is not None:
-            each(moved)
-
+    listed = None if each is None else _Listed(each)
     try:
         today = local(ports.clock.now()).date()
         period = _period(request.period, today)
@@ -118,13 +111,25 @@ def try_change(
             valid_from=change.valid_from,
             sha256=change.sha256,
             differences=changes.differences(before, change),
-            trial=_try(session, change, before, period, progress, count),
+            trial=_try(session, change, before, period, progress, listed),
         )
     finally:
         session.rollback()
-    if each is not None:
-        _record_list(session, ports, actor, tried, people)
+    if listed is not None:
+        _record_list(session, ports, actor, tried, listed.people)
     return tried
+
+
+@dataclass(slots=True)
+class _Listed:
+    """Passes everybody who gains or loses on, and counts them."""
+
+    each: Each
+    people: int = 0
+
+    def __call__(self, moved: Moved) -> None:
+        self.people += 1
+        self.each(moved)
 
 
 def _own(actor: Actor) -> About:
@@ -302,7 +307,7 @@ def _try(
     before: programmes.Book,
     period: Period,
     progress: Progress | None,
-    each: Each,
+    each: Each | None,
 ) -> Trial:
     tally = Tally(
         before=before,
