@@ -93,6 +93,10 @@ class Recipient(TypedDict):
     recipient_id: str
 
 
+HOTLINE: Recipient = {"recipient_kind": "role", "recipient_id": "hotline"}
+"""Everybody at the hotline's desks."""
+
+
 def office(*, district_code: str, town_code: str | None = None) -> Recipient:
     """Return the office that answers for a place: the town's street office, else the district's bureau.
 
