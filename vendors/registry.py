@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -81,6 +81,10 @@ def known_sites(session: Session, ids: Collection[str]) -> frozenset[str]:
     return frozenset(session.scalars(select(Site.id).where(Site.id.in_(list(ids)))))
 
 
-def vendor_name(session: Session, vendor_id: str | None) -> str | None:
-    """Return a vendor's name, ``None`` where there is no such vendor."""
-    return session.scalar(select(Vendor.name).where(Vendor.id == vendor_id))
+def vendor_names(session: Session, vendor_ids: Iterable[str]) -> dict[str, str]:
+    """Return the names of vendors by id; who is no vendor is missing."""
+    ids, names = sorted(set(vendor_ids)), {}
+    for start in range(0, len(ids), 2000):
+        part = select(Vendor.id, Vendor.name).where(Vendor.id.in_(ids[start : start + 2000]))
+        names.update({row.id: row.name for row in session.execute(part)})
+    return names

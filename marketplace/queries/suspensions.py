@@ -12,7 +12,10 @@ from sqlalchemy.orm import Session
 from marketplace.catalogue.models import ServiceVersion
 from marketplace.elders.models import Elder
 from marketplace.orders.models import WorkOrder
-from vendors.models import Suspension, SuspensionMove, Vendor
+from vendors.models import Suspension, SuspensionMove
+from vendors.registry import vendor_names
+
+__all__ = ["MoveView", "SuspensionView", "elder_names", "suspensions_of", "vendor_names"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +76,6 @@ def suspensions_of(session: Session, vendor_id: str, *, limit: int = 20) -> list
         )
         for r in rows
     ]
-
-
-def vendor_names(session: Session, vendor_ids: Iterable[str]) -> dict[str, str]:
-    """Return the names of vendors by id."""
-    rows = session.execute(select(Vendor.id, Vendor.name).where(Vendor.id.in_(set(vendor_ids))))
-    return {row[0]: row[1] for row in rows}
 
 
 def elder_names(session: Session, elder_ids: Iterable[str]) -> dict[str, str]:

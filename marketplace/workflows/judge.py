@@ -90,7 +90,8 @@ def _facts(
     person = caregivers.facts(session, visit.caregiver_id, on=w.visit_on)
     version = catalogue.version_in_force(session, w.service_code, w.visit_on)
     devices = visits.devices(session, visit.caregiver_id, w.visit_on)
-    vendor_name = registry.vendor_name(session, w.vendor_id)
+    vendor_id = w.vendor_id or ""
+    vendor_name = registry.vendor_names(session, [vendor_id]).get(vendor_id)
     shares = vouchers.shares_of(session, w.id)
     phone = person.phone_index
     terms = limits.on(w.visit_on)

@@ -27,7 +27,7 @@ from marketplace.visits.models import Visit
 from marketplace.vouchers import programmes
 from marketplace.vouchers.models import LedgerTransfer, PriceSplit, Redemption
 from marketplace.workflows.policy import About, Action, require
-from vendors.models import Vendor
+from vendors import registry
 
 
 class PeriodOpen(Conflict):
@@ -100,7 +100,7 @@ def _close(
             period=str(period),
             district_code=district_code,
             lines=lines,
-            vendor_names=_vendor_names(session, sorted(lines)),
+            vendor_names=registry.vendor_names(session, lines),
             held=held,
             holdback_percent=programmes.settings_on(period.last).holdback_percent,
             at=at,
@@ -377,16 +377,6 @@ def _unsettled(session: Session, period: Period, district_code: str, held: list[
         .order_by(w.id)
     ):
         held.append(Held(row.id, row.vendor_id, rules.RUNNING[row.state], {"state": row.state}))
-
-
-def _vendor_names(session: Session, ids: Sequence[str]) -> dict[str, str]:
-    names: dict[str, str] = {}
-    for start in range(0, len(ids), 2000):
-        for row in session.execute(
-            select(Vendor.id, Vendor.name).where(Vendor.id.in_(ids[start : start + 2000]))
-        ):
-            names[row[0]] = row[1]
-    return names
 
 
 def _settle_work_orders(
