@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, select, text
@@ -80,10 +81,10 @@ def verify(
     say = progress or (lambda _check, _rows: None)
     findings = list(_triggers(connection))
     say("statements", 0)
-    shas: dict[str, list[str]] = {}
+    shas: dict[str, list[tuple[str, str]]] = {}
     for row in connection.execute(select(Statement.__table__).order_by(Statement.id)).all():
         findings.extend(_statement(connection, row))
-        shas.setdefault(row.run_id, []).append(row.sha256)
+        shas.setdefault(row.run_id, []).append((row.vendor_id, row.sha256))
     findings.extend(_orphans(connection))
     for row in connection.execute(text(_LINES_AND_LEDGER), {"most": LIMIT}):
         findings.append(
@@ -153,7 +154,7 @@ def _orphans(connection: Connection) -> Iterator[Finding]:
         yield Finding("statement", row[0], "its closing is missing")
 
 
-def _runs(connection: Connection, shas: dict[str, list[str]]) -> Iterator[Finding]:
+def _runs(connection: Connection, shas: dict[str, list[tuple[str, str]]]) -> Iterator[Finding]:
     events = events_of(connection, "close_period")
     seen = set()
     for run in connection.execute(select(SettlementRun.__table__).order_by(SettlementRun.id)).all():
@@ -164,12 +165,12 @@ def _runs(connection: Connection, shas: dict[str, list[str]]) -> Iterator[Findin
                 SettlementHeld.reason,
                 SettlementHeld.vendor_id,
                 SettlementHeld.facts,
-            )
-            .where(SettlementHeld.run_id == run.id)
-            .order_by(SettlementHeld.work_order_id)
+            ).where(SettlementHeld.run_id == run.id)
         ).all()
-        of_run = shas.get(run.id, [])
-        if run.sha256 not in rules.run_hashes(of_run, [tuple(h) for h in held]):
+        # Hashed in the order of the vendors' numbers, whatever a database's collation makes of them.
+        of_run = [sha for _, sha in sorted(shas.get(run.id, []))]
+        ordered = sorted((tuple(h) for h in held), key=itemgetter(0))
+        if run.sha256 not in rules.run_hashes(of_run, ordered):
             yield Finding("settlement_run", run.id, "its statements or what it held back changed")
         witness = [
             e

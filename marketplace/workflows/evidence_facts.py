@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Table, select
@@ -50,9 +51,12 @@ def statement_facts(session: Session, statement_id: str) -> dict[str, Any]:
     row = settlement.statement(session, statement_id)
     run = session.get_one(SettlementRun, row.run_id)
     lines = settlement.lines_of(session, statement_id)
-    siblings = session.scalars(
-        select(Statement.sha256).where(Statement.run_id == run.id).order_by(Statement.vendor_id)
+    # As the closing was hashed: by the vendors' numbers, whatever a database's collation makes of them.
+    siblings = session.execute(
+        select(Statement.vendor_id, Statement.sha256).where(Statement.run_id == run.id)
     )
+    of_run = SettlementHeld.run_id == run.id
+    held = _rows(session, SettlementHeld, of_run, order=("work_order_id",))
     return {
         "id": row.id,
         "period": row.period,
@@ -95,13 +99,8 @@ def statement_facts(session: Session, statement_id: str) -> dict[str, Any]:
             "sha256": run.sha256,
             "closed_at": plain(run.closed_at),
             "closed_by": run.closed_by,
-            "statements": list(siblings),
-            "held": _rows(
-                session,
-                SettlementHeld,
-                SettlementHeld.run_id == run.id,
-                order=("work_order_id",),
-            ),
+            "statements": [sha for _, sha in sorted(siblings.tuples())],
+            "held": sorted(held, key=itemgetter("work_order_id")),
         },
     }
 
