@@ -99,7 +99,7 @@ def statement_facts(session: Session, statement_id: str) -> dict[str, Any]:
             "sha256": run.sha256,
             "closed_at": plain(run.closed_at),
             "closed_by": run.closed_by,
-            "statements": [sha for _, sha in sorted(siblings.tuples())],
+            "statements": [sha for _, sha in sorted((s.vendor_id, s.sha256) for s in siblings)],
             "held": sorted(held, key=itemgetter("work_order_id")),
         },
     }
