@@ -41,39 +41,43 @@ def bank_account(district_code: str) -> Account:
 
 def pay_vendor(
     session: Session,
+    statements: Mapping[str, Mapping[str, int]],
     *,
-    statement_id: str,
     vendor_id: str,
     district_code: str,
     period: str,
-    by_programme: Mapping[str, int],
     at: datetime,
 ) -> int:
-    """Pay a released statement, once; return the fen paid. A negative part reduces the payment."""
+    """Pay released statements (fen by payer), each once; return the fen paid. A negative part reduces
+    the payment.
+
+    All in one posting, whose accounts are taken in one order: apart, a capture that has one of them
+    and the payment that has another would wait for each other.
+    """
     bank = bank_account(district_code)
-    entries = []
-    accounts = [bank]
-    for code, fen in sorted(by_programme.items()):
-        if fen == 0:
-            continue
-        due = due_vendor(vendor_id, code)
-        accounts.append(due)
-        entries.append(
-            Entry(
-                id=f"payout/{statement_id}/{code}",
-                kind="direct",
-                code="payout",
-                unit="fen",
-                debit=due.id if fen > 0 else bank.id,
-                credit=bank.id if fen > 0 else due.id,
-                amount=abs(fen),
-                period=period,
+    entries, accounts = [], [bank]
+    for statement_id, by_programme in statements.items():
+        for code, fen in sorted(by_programme.items()):
+            if fen == 0:
+                continue
+            due = due_vendor(vendor_id, code)
+            accounts.append(due)
+            entries.append(
+                Entry(
+                    id=f"payout/{statement_id}/{code}",
+                    kind="direct",
+                    code="payout",
+                    unit="fen",
+                    debit=due.id if fen > 0 else bank.id,
+                    credit=bank.id if fen > 0 else due.id,
+                    amount=abs(fen),
+                    period=period,
+                )
             )
-        )
     if entries:
         open_accounts(session, accounts)
         post(session, entries, at=at)
-    return sum(by_programme.values())
+    return sum(fen for of in statements.values() for fen in of.values())
 
 
 @dataclass(frozen=True, slots=True)

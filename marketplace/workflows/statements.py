@@ -77,6 +77,9 @@ def sign_statement(
             sampling.require_checked(session, row)
         if step == "released":
             sampling.require_notice_over(session, row, at)
+            # Before the signature, which holds its own statement: whoever locks the vendor waits for
+            # nobody who waits for him. The first of two takes a reversed visit off.
+            lock_vendor(session, row.vendor_id, row.district_code)
         fresh = settlement.sign(session, statement_id, step=step, at=at, actor=actor, note=note)
         paid = 0
         more: dict[str, Any] = {}
@@ -125,9 +128,8 @@ def _action(session: Session, actor: Actor, row: Statement, step: str, note: str
 
 
 def _release(session: Session, row: Statement, at: datetime) -> tuple[int, dict[str, Any]]:
-    """Pay a statement; return the fen that leave the bank, and what the audit keeps of it."""
-    # A second release of the same vendor waits: whoever is first takes a reversed visit off.
-    lock_vendor(session, row.vendor_id, row.district_code)
+    """Pay a statement of a vendor that is locked; return the fen that leave the bank, and what the
+    audit keeps of it."""
     off = _withhold(session, row, at)
     stands = carried(session, row.vendor_id, row.district_code)
     net = _net(row, stands.due[row.id])
@@ -155,17 +157,14 @@ def _pay(
         parts[row.id] = {**parts[row.id], **mine}
     else:
         parts = {row.id: mine if own > 0 else {}}
-    for statement_id, by_programme in parts.items():
-        payouts.pay_vendor(
-            session,
-            statement_id=statement_id,
-            vendor_id=row.vendor_id,
-            district_code=row.district_code,
-            period=row.period,
-            by_programme=by_programme,
-            at=at,
-        )
-    return sum(fen for of in parts.values() for fen in of.values())
+    return payouts.pay_vendor(
+        session,
+        parts,
+        vendor_id=row.vendor_id,
+        district_code=row.district_code,
+        period=row.period,
+        at=at,
+    )
 
 
 def _paid_before(session: Session, row: Statement) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from sqlalchemy import create_engine
@@ -13,6 +14,25 @@ from sqlalchemy.orm import Session
 from marketplace.kernel.db import prepare_engine, transaction
 
 Step = Callable[[Session], Any]
+
+
+def at_once(url: str, *steps: Step) -> list[Any]:
+    """Run steps at the same time, each on a session of its own; they open their own transactions.
+
+    Returns what each answered; the first exception is raised.
+    """
+
+    def run(step: Step) -> Any:
+        engine = create_engine(url)
+        prepare_engine(engine)
+        try:
+            with Session(engine) as session:
+                return step(session)
+        finally:
+            engine.dispose()
+
+    with ThreadPoolExecutor(len(steps)) as pool:
+        return list(pool.map(run, steps))
 
 
 def overlapping(url: str, first: Step, second: Step, *, meanwhile_s: float = 0.5) -> list[Any]:

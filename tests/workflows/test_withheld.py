@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -10,9 +12,11 @@ from sqlalchemy import select
 from marketplace.queries.statements import document
 from marketplace.settlement.export import to_csv, to_html
 from marketplace.settlement.models import Statement, StatementLine, WithheldLine
+from marketplace.workflows import statements
 from marketplace.workflows.holdback import release_holdback, score_holdback
 from marketplace.workflows.statements import sign_statement
-from tests.builders import NOVEMBER
+from tests.builders import DISTRICT, NOVEMBER
+from tests.counting import Statements
 from tests.workflows.months import (
     BUREAU,
     BUREAU_2,
@@ -33,6 +37,7 @@ from tests.workflows.months import (
     sign_all,
     take_back,
 )
+from tests.workflows.overlap import at_once
 
 
 def withheld(session):
@@ -137,6 +142,49 @@ def test_in_whatever_order_two_months_are_released_a_visit_is_taken_back_once(
     )
     assert paid + rest == sum(x.by_programme.get(c, 0) for x in lines for c in BUREAUS)
     assert bank(session) == paid
+    assert proven(session) == []
+
+
+def test_of_two_months_released_at_once_none_waits_for_the_other_for_ever(
+    session, ports, november, clock, database_url, monkeypatch
+):
+    close(session, ports)
+    approved(session, ports)
+    served_in(session, DECEMBER, "D1")
+    clock.at = JANUARY_2
+    close(session, ports, DECEMBER)
+    approved(session, ports, DECEMBERS)
+    session.rollback()
+    both, lock = threading.Barrier(2), statements.lock_vendor
+
+    def lock_together(*of):
+        # SQLite lets only one of them come so far.
+        with suppress(threading.BrokenBarrierError):
+            both.wait(timeout=1)
+        return lock(*of)
+
+    monkeypatch.setattr(statements, "lock_vendor", lock_together)
+    done = at_once(
+        database_url, lambda s: release(s, ports), lambda s: release(s, ports, DECEMBERS)
+    )
+    assert bank(session) == sum(d.paid_fen for d in done) == 13_500 + 9_500 * 9 // 10
+    assert proven(session) == []
+
+
+def test_all_that_a_release_pays_is_one_posting(session, ports, november, clock):
+    settle(session, ports, NOVEMBER)
+    take_back(session, ports, "W1")
+    clock.at = JANUARY_2
+    assert settle(session, ports, DECEMBER).paid_fen == 0
+    served_in(session, JANUARY, "J1", "J2", "J3")
+    clock.at = FEBRUARY_2
+    close(session, ports, JANUARY)
+    january = f"ST-2027-01-{DISTRICT}-V1"
+    approved(session, ports, january)
+    with Statements(session.get_bind()) as asked:
+        assert release(session, ports, january).paid_fen > 0
+    # December is deducted with it. Each posting takes its accounts in one order; two would not.
+    assert sum(s.startswith("UPDATE ledger_account") for s in asked.sent) == 1
     assert proven(session) == []
 
 
