@@ -18,6 +18,7 @@ from marketplace.elders.models import Elder
 from marketplace.kernel.actor import Scope
 from marketplace.kernel.crypto import Vault, mask_name
 from marketplace.kernel.errors import BadInput, NotFound
+from marketplace.orders import plans
 from marketplace.orders import service as orders
 from marketplace.orders.models import LeftOut, Order, WorkOrder
 from marketplace.orders.states import State
@@ -190,7 +191,7 @@ def _views(
             )
         )
     }
-    crews = orders.assignments(session, [r.id for r in rows])
+    crews = plans.assignments(session, [r.id for r in rows])
     return [
         _view(r, elders[r.elder_id], names[r.service_version_id], crews.get(r.id, []), scope, vault)
         for r in rows

@@ -14,6 +14,7 @@ from marketplace.kernel.actor import SYSTEM, Actor
 from marketplace.kernel.errors import BadInput
 from marketplace.kernel.ids import new_id
 from marketplace.kernel.ports import Ports
+from marketplace.orders import plans
 from marketplace.orders import service as orders
 from marketplace.orders.states import State
 from marketplace.workflows import policy
@@ -120,7 +121,7 @@ def take_on(session: Session, row: Row[Any], *, at: datetime, actor: Actor) -> R
     order = orders.order(session, row.order_id)
     if order.rrule is not None and order.vendor_id == row.vendor_id and not order.standing_since:
         orders.set_order(session, order.id, standing_since=at)
-    crew = orders.assignments(session, [row.id]).get(row.id, [])
+    crew = plans.assignments(session, [row.id]).get(row.id, [])
     if not crew:
         return row
     return orders.move(
@@ -188,7 +189,7 @@ def ask_next(
     row = orders.work_order(session, work_order_id)
     if State(row.state) is not State.OFFERED:
         return None
-    orders.drop_assignments(session, [row.id])
+    plans.drop_assignments(session, [row.id])
     pooled = orders.move(
         session,
         row.id,

@@ -14,6 +14,7 @@ from marketplace.kernel import audit
 from marketplace.kernel.actor import Actor
 from marketplace.kernel.errors import BadInput
 from marketplace.kernel.ports import Ports
+from marketplace.orders import plans, standing
 from marketplace.orders import service as orders
 from marketplace.orders.states import State
 from marketplace.workflows import policy
@@ -92,8 +93,8 @@ def _accept(
         vendor_id=vendor_id,
     )
     offers.close(session, ids, at=at, reason="another_vendor")
-    orders.let_stand(session, ids, vendor_id=vendor_id, at=at)
-    crewed = orders.assignments(session, ids).keys()
+    standing.let_stand(session, ids, vendor_id=vendor_id, at=at)
+    crewed = plans.assignments(session, ids).keys()
     orders.move_many(
         session,
         sorted(crewed),

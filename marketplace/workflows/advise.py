@@ -22,6 +22,7 @@ from marketplace.kernel.actor import Actor
 from marketplace.kernel.clock import second_of
 from marketplace.kernel.errors import NotAllowed
 from marketplace.kernel.ports import Ports
+from marketplace.orders import plans
 from marketplace.orders import service as orders
 from marketplace.orders.models import Assignment, WorkOrder
 from marketplace.visits.models import Visit
@@ -236,7 +237,7 @@ def substitutes_for(
 
     ``window``: first and last start in seconds from local midnight, the work order's own by default.
     """
-    going = {a.caregiver_id for a in orders.assignments(session, [row.id]).get(row.id, [])}
+    going = {a.caregiver_id for a in plans.assignments(session, [row.id]).get(row.id, [])}
     people = [p for p in _people(session, vendor_id, [row.visit_on]) if p.id not in going]
     able = [p for p in people if _may(p, row)]
     if not able:

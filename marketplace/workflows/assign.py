@@ -27,6 +27,7 @@ from marketplace.kernel.clock import instant_of
 from marketplace.kernel.db import transaction
 from marketplace.kernel.errors import DomainError
 from marketplace.kernel.ports import DESKS, Ports
+from marketplace.orders import plans
 from marketplace.orders import service as orders
 from marketplace.orders.states import State
 from marketplace.workflows import policy
@@ -189,7 +190,7 @@ def _write(
     fresh = {i for i, row in day.rows.items() if i in now and now[i].version == row.version}
     fresh -= _whose_people_changed(session, day, chosen)
     movable = {i: day.rows[i] for i in sorted(fresh - day.fixed)}
-    run_id = orders.add_run(
+    run_id = plans.add_run(
         session,
         day=request.day,
         started_at=started_at,
@@ -208,7 +209,7 @@ def _write(
     moved = {i: p for i, p in placed.items() if not _is_as_before(day, i, p[1])}
     offered = _write_placed(session, day, moved, run_id, at=at, actor=actor)
     left = _write_left_out(session, day, plan, movable, run_id, at=at, actor=actor)
-    orders.forget_left_out(session, placed)
+    plans.forget_left_out(session, placed)
     answer = DayPlanned(
         run_id=run_id,
         day=request.day,
@@ -257,7 +258,7 @@ def _whose_people_changed(session: Session, day: Day, chosen: dict[str, _Chosen]
     now = {p.facts.id: p for p in roster.on_day(session, day.day)}
     gone = {c for c, person in day.shifts.items() if now.get(c) != person}
     begins, ends = instant_of(day.day, 0), instant_of(day.day, 36 * 3600)
-    booked = orders.booked_by_others(session, begins, ends, known=set(day.rows))
+    booked = plans.booked_by_others(session, begins, ends, known=set(day.rows))
     hit: set[str] = set()
     for work_order_id, who in chosen.items():
         row = day.rows[work_order_id]
@@ -287,7 +288,7 @@ def _write_placed(
             pooled[day.shifts[who.caregivers[0]].facts.vendor_id].append(work_order_id)
         else:
             by_state[row.state].append(work_order_id)
-    orders.drop_assignments(session, by_state[State.ASSIGNED.value])
+    plans.drop_assignments(session, by_state[State.ASSIGNED.value])
     for state in (State.ACCEPTED, State.ASSIGNED):
         orders.move_many(
             session,
@@ -312,7 +313,7 @@ def _write_placed(
         )
         asked += [(moved[i][0], vendor_id) for i in ids]
     _offer(session, asked, at)
-    orders.add_assignments(session, _assignments(day, moved, run_id))
+    plans.add_assignments(session, _assignments(day, moved, run_id))
     return len(asked)
 
 
@@ -351,7 +352,7 @@ def _write_left_out(
     """Write why work orders have nobody; return the reasons. One that had somebody is free again."""
     listed = {u["task"]: u for u in plan_to_json(plan)["unassigned"] if u["task"] in movable}
     lost = [i for i in listed if movable[i].state == State.ASSIGNED.value]
-    orders.drop_assignments(session, lost)
+    plans.drop_assignments(session, lost)
     orders.move_many(
         session,
         lost,
@@ -361,7 +362,7 @@ def _write_left_out(
         actor=actor,
         reason="left_out",
     )
-    orders.put_left_out(
+    plans.put_left_out(
         session,
         run_id,
         [

@@ -23,6 +23,7 @@ from dispatch.offers import Offer
 from marketplace.kernel.actor import Actor
 from marketplace.kernel.errors import BadInput
 from marketplace.kernel.ports import Ports
+from marketplace.orders import plans
 from marketplace.orders import service as orders
 from marketplace.orders.models import WorkOrder
 from marketplace.orders.states import State
@@ -393,7 +394,7 @@ def _seen(
 ) -> tuple[Row[Any], list[str]]:
     row = orders.work_order(session, work_order_id)
     policy.require(actor, action, subjects.about_work_order(session, actor, row))
-    crew = orders.assignments(session, [row.id]).get(row.id, [])
+    crew = plans.assignments(session, [row.id]).get(row.id, [])
     return row, [a.caregiver_id for a in crew]
 
 
@@ -432,7 +433,7 @@ def _without_anybody(session: Session, day: date, vendor_id: str) -> list[Row[An
         )
         .order_by(w.window_start_s, w.id)
     ).all()
-    crews = orders.assignments(session, [r.id for r in rows])
+    crews = plans.assignments(session, [r.id for r in rows])
     return [r for r in rows if r.id not in crews]
 
 

@@ -16,7 +16,7 @@ from marketplace.kernel.actor import Actor, Role
 from marketplace.kernel.clock import instant_of, local
 from marketplace.kernel.errors import Conflict
 from marketplace.kernel.ports import Ports
-from marketplace.orders import rules
+from marketplace.orders import plans, rules
 from marketplace.orders import service as orders
 from marketplace.orders.rules import Window
 from marketplace.orders.states import OPEN, State
@@ -119,7 +119,7 @@ def _cancel(session: Session, actor: Actor, request: CancelRequest, at: datetime
 
 def starts_at(session: Session, row: Row[Any]) -> datetime:
     """Return when the visit is planned to begin: as assigned, else when its window opens."""
-    crew = orders.assignments(session, [row.id]).get(row.id, [])
+    crew = plans.assignments(session, [row.id]).get(row.id, [])
     if crew:
         return min(a.starts_at for a in crew)
     return instant_of(row.visit_on, row.window_start_s)
@@ -146,8 +146,8 @@ def call_off(
         reason=reason[:200],
     )
     offers.close(session, [row.id], at=at, reason="cancelled")
-    orders.drop_assignments(session, [row.id])
-    orders.forget_left_out(session, [row.id])
+    plans.drop_assignments(session, [row.id])
+    plans.forget_left_out(session, [row.id])
     # A vendor that had taken the visit on is paid for its late loss; nobody else has lost anything.
     taken_on = row.state in (State.ACCEPTED.value, State.ASSIGNED.value)
     if not is_free and taken_on and not cancel_terms(begins, at).is_free:

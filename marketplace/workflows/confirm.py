@@ -15,6 +15,7 @@ from marketplace.kernel.actor import SYSTEM, Actor, Role
 from marketplace.kernel.errors import BadInput
 from marketplace.kernel.ids import new_id
 from marketplace.kernel.ports import Ports
+from marketplace.orders import listed
 from marketplace.orders import service as orders
 from marketplace.orders.rules import AUTO_CONFIRM_AFTER
 from marketplace.orders.states import State
@@ -378,7 +379,7 @@ def auto_confirm(session: Session, ports: Ports, *, limit: int = 200) -> AutoCon
 
 
 def _auto_confirm(session: Session, limit: int, at: datetime) -> AutoConfirmed:
-    silent = orders.done_before(session, at - AUTO_CONFIRM_AFTER, limit=limit)
+    silent = listed.done_before(session, at - AUTO_CONFIRM_AFTER, limit=limit)
     mine = orders.locked_for_change(session, silent, skip_locked=True)
     refused: list[str] = []
     confirmed = 0

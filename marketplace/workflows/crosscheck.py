@@ -29,6 +29,7 @@ from marketplace.kernel.db import transaction
 from marketplace.kernel.errors import BadInput, DomainError
 from marketplace.kernel.ids import new_id
 from marketplace.kernel.ports import CrossChecks, FeedLine, Ports
+from marketplace.orders import listed, standing
 from marketplace.orders import service as orders
 from marketplace.orders.states import OPEN, State
 from marketplace.workflows import judge, policy
@@ -267,7 +268,7 @@ def _death(session: Session, line: _Line, effects: Effects) -> bool:
     died = line.row.died_on
     news = _change(session, line, effects, "status", "dead", died)
     _call_off_from(session, line, effects, died, None, "death", every_service=True)
-    for order_id in orders.end_all(session, line.elder_id, last_on=died):
+    for order_id in standing.end_all(session, line.elder_id, last_on=died):
         effects.orders_ended += 1
         audit.record(
             session,
@@ -326,7 +327,7 @@ def _stay(session: Session, line: _Line, effects: Effects) -> bool:
         ),
     )
     if row.discharged_on is not None:
-        orders.make_again(session, line.elder_id, after=line.today)
+        standing.make_again(session, line.elder_id, after=line.today)
     return True
 
 
@@ -341,7 +342,7 @@ def _call_off_from(
     every_service: bool = False,
 ) -> None:
     """Call off what is not begun of an elder's days, without a fee; the holds go back."""
-    rows = orders.of_elder_between(
+    rows = listed.of_elder_between(
         session, line.elder_id, first, last, states=OPEN | {State.NO_SHOW}
     )
     for row in rows:
@@ -370,7 +371,7 @@ def _flag(
     speaks_against: Callable[[Any], bool],
 ) -> None:
     """Flag visits that a list speaks against; what is not captured yet is held for a person."""
-    rows = orders.of_elder_between(
+    rows = listed.of_elder_between(
         session, line.elder_id, date(2000, 1, 1), line.today, states=frozenset(_ENDED)
     )
     for row in rows:

@@ -31,6 +31,7 @@ from dispatch.plan import Engine
 from dispatch.travel import Travel
 from marketplace.elders import refusals
 from marketplace.kernel.clock import instant_of, local, second_of
+from marketplace.orders import plans
 from marketplace.orders import service as orders
 from marketplace.orders.models import DispatchRun
 from marketplace.orders.states import State
@@ -165,9 +166,9 @@ class _Reader:
     def visits(self, people: Collection[str]) -> None:
         """Read the assignments of the day, and whole crews of those that are stops of a route."""
         begins, ends = instant_of(self.day, 0), instant_of(self.day, 36 * 3600)
-        booked = orders.booked(self.session, list(people), begins, ends)
+        booked = plans.booked(self.session, list(people), begins, ends)
         found = orders.work_orders(self.session, {a.work_order_id for a in booked})
-        crews = orders.assignments(self.session, [i for i, row in found.items() if row.crew > 1])
+        crews = plans.assignments(self.session, [i for i, row in found.items() if row.crew > 1])
         for a in booked:
             row = found[a.work_order_id]
             if not _is_of_the_day(row, self.day):

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from dispatch import Caregiver, Fixed, Load, Places, Problem, Rest, Task, TravelModel
 from marketplace.elders import refusals
 from marketplace.kernel.clock import instant_of, local, second_of
-from marketplace.orders import service as orders
+from marketplace.orders import plans
 from marketplace.orders.models import WorkOrder
 from marketplace.orders.states import State
 from vendors import offers, registry, roster
@@ -81,7 +81,7 @@ def read_day(session: Session, day: date, *, now: datetime) -> Day:
     hand or is offered with a caregiver stands as fixed.
     """
     rows = _rows(session, day)
-    crews = orders.assignments(session, [r.id for r in rows])
+    crews = plans.assignments(session, [r.id for r in rows])
     people = roster.on_day(session, day)
     vendors = registry.vendor_facts(session)
     sites = {s.id: s for s in registry.sites(session).values() if is_open(s, vendors)}
@@ -166,7 +166,7 @@ def _busy_elsewhere(session: Session, day: date, stops: set[str]) -> dict[str, l
     begins, ends = instant_of(day, 0), instant_of(day, 36 * 3600)
     return {
         caregiver_id: [(second_of(day, a), second_of(day, b)) for a, b in spans]
-        for caregiver_id, spans in orders.booked_by_others(
+        for caregiver_id, spans in plans.booked_by_others(
             session, begins, ends, known=stops
         ).items()
     }

@@ -17,6 +17,7 @@ from marketplace.kernel import audit
 from marketplace.kernel.actor import Actor
 from marketplace.kernel.errors import BadInput, DomainError
 from marketplace.kernel.ports import Ports
+from marketplace.orders import plans
 from marketplace.orders import service as orders
 from marketplace.orders.models import DispatchRun
 from marketplace.orders.states import State
@@ -147,7 +148,7 @@ def say_left_out(session: Session, day: date, without: Sequence[str]) -> None:
             {"work_order_id": i, "reason": "no_room", "remaining": {}, "would_help": []}
             for i in without
         ]
-        orders.put_left_out(session, run_id, rows)
+        plans.put_left_out(session, run_id, rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +195,7 @@ def _lock(session: Session, actor: Actor, request: LockRequest, at: datetime) ->
         actor=actor,
         reason="locked" if request.locked else "unlocked",
     )
-    orders.set_locked(session, row.id, locked=request.locked)
+    plans.set_locked(session, row.id, locked=request.locked)
     audit.record(
         session,
         at=at,

@@ -13,6 +13,7 @@ from marketplace.kernel import audit, outbox
 from marketplace.kernel.actor import Actor
 from marketplace.kernel.errors import BadInput
 from marketplace.kernel.ports import Ports
+from marketplace.orders import listed, plans
 from marketplace.orders import service as orders
 from marketplace.orders.states import State
 from marketplace.visits import rules
@@ -75,12 +76,12 @@ def _no_access(
     shown = checked(ports, row, request.shown, at)
     if shown.lat is None:
         raise BadInput(field="lat", value=None, expected="the position at the door")
-    begins = min(a.starts_at for a in orders.assignments(session, [row.id])[row.id])
+    begins = min(a.starts_at for a in plans.assignments(session, [row.id])[row.id])
     if shown.at_device < begins + NO_ACCESS_WAIT:
         raise rules.WaitAtTheDoor(
             field="at_device", earliest_at=(begins + NO_ACCESS_WAIT).astimezone(UTC).isoformat()
         )
-    before = orders.last_ended(session, row.elder_id, row.visit_on)
+    before = listed.last_ended(session, row.elder_id, row.visit_on)
     again = before is not None and before.state == State.NO_ACCESS.value
     moved = orders.move(
         session,

@@ -14,7 +14,7 @@ from marketplace.kernel import audit, outbox
 from marketplace.kernel.actor import Actor
 from marketplace.kernel.errors import BadInput
 from marketplace.kernel.ports import Ports
-from marketplace.orders import rules
+from marketplace.orders import listed, plans, rules
 from marketplace.orders import service as orders
 from marketplace.orders.rules import MOST_OFFERS, Window
 from marketplace.orders.states import State
@@ -152,8 +152,8 @@ class Market:
         if day not in self._days:
             self._days[day] = registry.vendor_facts(
                 self._session,
-                load=orders.day_load(self._session, day),
-                open_load=orders.open_load(self._session, day),
+                load=listed.day_load(self._session, day),
+                open_load=listed.open_load(self._session, day),
             )
         return self._days[day]
 
@@ -233,7 +233,7 @@ def back_to_pool(
 
     ``values``: columns that change with it.
     """
-    orders.drop_assignments(session, [work_order_id])
+    plans.drop_assignments(session, [work_order_id])
     offers.withdraw(session, work_order_id, at=at, reason=reason)
     return orders.move(
         session,

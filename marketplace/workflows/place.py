@@ -20,7 +20,7 @@ from marketplace.kernel.clock import instant_of, local
 from marketplace.kernel.errors import BadInput, NotFound
 from marketplace.kernel.ids import new_id
 from marketplace.kernel.ports import Ports
-from marketplace.orders import recurrence, rules
+from marketplace.orders import listed, recurrence, rules, standing
 from marketplace.orders import service as orders
 from marketplace.orders.recurrence import Recurrence
 from marketplace.orders.rules import Meal, Screening, Window
@@ -137,7 +137,7 @@ def place_within(session: Session, actor: Actor, request: OrderRequest, at: date
         for m in _make(session, row, dates, at=at, actor=actor, today=today)
     ]
     if row["rrule"] is not None:
-        orders.set_generated(session, [row["id"]], until)
+        standing.set_generated(session, [row["id"]], until)
     audit.record(
         session,
         at=at,
@@ -208,7 +208,7 @@ class Register:
         if on not in self._meals:
             self._meals[on] = tuple(
                 Meal(Window(w.window_start_s, w.window_end_s))
-                for w in orders.elder_day(self.session, self.elder_id, on)
+                for w in listed.elder_day(self.session, self.elder_id, on)
                 if w.time_class == "meal_window"
             )
         return self._meals[on]

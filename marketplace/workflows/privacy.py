@@ -16,6 +16,7 @@ from marketplace.kernel.clock import local
 from marketplace.kernel.db import transaction
 from marketplace.kernel.errors import BadInput, NotAllowed
 from marketplace.kernel.ports import Ports
+from marketplace.orders import listed, plans, standing
 from marketplace.orders import service as orders
 from marketplace.orders.states import State
 from marketplace.workflows import policy, subjects
@@ -329,7 +330,7 @@ def _refuse(session: Session, actor: Actor, request: RefuseRequest, at: datetime
         at=at,
     )
     given_back = _give_back(session, actor, request, today, at)
-    orders.forget_preference(session, request.elder_id, request.caregiver_id)
+    standing.forget_preference(session, request.elder_id, request.caregiver_id)
     audit.record(
         session,
         at=at,
@@ -347,13 +348,13 @@ def _give_back(
     session: Session, actor: Actor, request: RefuseRequest, today: date, at: datetime
 ) -> list[str]:
     """Take a refused caregiver off visits that are not begun; the vendor keeps them and sends another."""
-    rows = orders.of_elder_between(
+    rows = listed.of_elder_between(
         session, request.elder_id, today, None, states={State.ASSIGNED, State.OFFERED}
     )
-    crews = orders.assignments(session, [r.id for r in rows])
+    crews = plans.assignments(session, [r.id for r in rows])
     hit = [r for r in rows if request.caregiver_id in {a.caregiver_id for a in crews.get(r.id, [])}]
     for row in hit:
-        orders.drop_assignments(session, [row.id])
+        plans.drop_assignments(session, [row.id])
         if row.state == State.ASSIGNED.value:
             orders.move(
                 session,

@@ -22,7 +22,7 @@ from marketplace.kernel.actor import Actor
 from marketplace.kernel.db import transaction
 from marketplace.kernel.errors import NotFound
 from marketplace.kernel.ports import DESKS, Ports
-from marketplace.orders import service as orders
+from marketplace.orders import plans
 from marketplace.workflows import policy
 from marketplace.workflows.policy import Action
 from marketplace.workflows.step import answered, run_step
@@ -104,7 +104,7 @@ def prove_day(
 def _read(session: Session, day: date) -> tuple[str, Problem, Plan]:
     """Return the latest run of the day, the problem it solved and its plan, and end the read."""
     with transaction(session):
-        run = orders.latest_run(session, day)
+        run = plans.latest_run(session, day)
         if run is None or run.problem is None or run.plan is None:
             raise NotFound(field="day", day=day.isoformat())
         run_id, problem, plan = run.id, run.problem, run.plan
@@ -118,7 +118,7 @@ def _read(session: Session, day: date) -> tuple[str, Problem, Plan]:
 def _write(
     session: Session, actor: Actor, day: date, run_id: str, bound: dict[str, Any], at: datetime
 ) -> DayProven:
-    kept = orders.keep_bound(session, run_id, bound)
+    kept = plans.keep_bound(session, run_id, bound)
     audit.record(
         session,
         at=at,

@@ -16,7 +16,7 @@ from marketplace.kernel.clock import local
 from marketplace.kernel.errors import WrongState
 from marketplace.kernel.ids import new_id
 from marketplace.kernel.ports import Ports
-from marketplace.orders import recurrence
+from marketplace.orders import recurrence, standing
 from marketplace.orders import service as orders
 from marketplace.workflows import materialise, policy, subjects
 from marketplace.workflows.materialise import Due, Plan
@@ -67,11 +67,11 @@ def generate(session: Session, ports: Ports, *, until: date | None = None) -> Ge
 
 def _generate(session: Session, until: date, at: datetime) -> Generated:
     today = local(at).date()
-    rows = orders.due_orders(session, until=until, limit=BATCH)
+    rows = standing.due_orders(session, until=until, limit=BATCH)
     due = [Due(Plan.of(row), on) for row in rows for on in _dates(row, today, until)]
     facts = materialise.read_facts(session, due, today=today)
     made = materialise.make(session, due, at=at, actor=SYSTEM, facts=facts)
-    orders.set_generated(session, [row.id for row in rows], until)
+    standing.set_generated(session, [row.id for row in rows], until)
     if rows:
         audit.record(
             session,

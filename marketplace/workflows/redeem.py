@@ -19,6 +19,7 @@ from marketplace.kernel import audit, outbox
 from marketplace.kernel.actor import Actor
 from marketplace.kernel.errors import BadInput, WrongState
 from marketplace.kernel.ids import new_id
+from marketplace.orders import plans
 from marketplace.orders import service as orders
 from marketplace.orders.states import State
 from marketplace.visits import rules
@@ -57,7 +58,7 @@ def checked_crew(session: Session, row: Row[Any], named: Sequence[str], at: date
     crew = sorted(set(named))
     if len(crew) != row.crew:
         raise BadInput(field="caregiver_ids", value=list(named), expected=f"{row.crew} caregivers")
-    planned = {a.caregiver_id for a in orders.assignments(session, [row.id]).get(row.id, [])}
+    planned = {a.caregiver_id for a in plans.assignments(session, [row.id]).get(row.id, [])}
     for caregiver_id in crew:
         person = caregivers.facts(session, caregiver_id, on=row.visit_on)
         why = None
@@ -85,7 +86,7 @@ def begin(
     """Begin the visit of each of the crew; an accepted service at a site gets its people here."""
     if State(row.state) is State.ACCEPTED:
         ends = began_at + timedelta(seconds=row.service_s)
-        orders.add_assignments(
+        plans.add_assignments(
             session,
             [
                 {

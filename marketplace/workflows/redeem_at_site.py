@@ -15,6 +15,7 @@ from marketplace.kernel.clock import local
 from marketplace.kernel.errors import NotFound
 from marketplace.kernel.ids import new_id
 from marketplace.kernel.ports import Ports
+from marketplace.orders import listed
 from marketplace.orders import service as orders
 from marketplace.orders.states import State
 from marketplace.visits import cards, limits, rules
@@ -150,7 +151,7 @@ def _served(session: Session, elder_id: str, site: Site, at: datetime) -> Row[An
 def _today(session: Session, elder_id: str, site: Site, at: datetime) -> list[Row[Any]]:
     return [
         w
-        for w in orders.elder_day(session, elder_id, local(at).date())
+        for w in listed.elder_day(session, elder_id, local(at).date())
         if w.site_id == site.id and w.vendor_id == site.vendor_id
     ]
 

@@ -14,6 +14,7 @@ from marketplace.kernel.actor import SYSTEM, Actor
 from marketplace.kernel.clock import instant_of, second_of
 from marketplace.kernel.errors import BadInput
 from marketplace.kernel.ports import Ports
+from marketplace.orders import plans
 from marketplace.orders import service as orders
 from marketplace.orders.states import State
 from marketplace.workflows import policy, subjects
@@ -97,7 +98,7 @@ def repair(
 def _repair(session: Session, actor: Actor, request: RepairRequest, at: datetime) -> Repaired:
     row = orders.work_order(session, request.work_order_id)
     policy.require(actor, Action.REPAIR, subjects.about_work_order(session, actor, row))
-    crew = orders.assignments(session, [row.id]).get(row.id, [])
+    crew = plans.assignments(session, [row.id]).get(row.id, [])
     begins = min((a.starts_at for a in crew), default=instant_of(row.visit_on, row.window_start_s))
     if at < begins + LATE_AFTER:
         raise TooSoon(not_before=(begins + LATE_AFTER).isoformat())
@@ -211,7 +212,7 @@ def withdraw(
 def _withdraw(session: Session, actor: Actor, request: WithdrawRequest, at: datetime) -> Withdrawn:
     row = orders.work_order(session, request.work_order_id)
     policy.require(actor, Action.WITHDRAW, subjects.about_work_order(session, actor, row))
-    crew = [a.caregiver_id for a in orders.assignments(session, [row.id]).get(row.id, [])]
+    crew = [a.caregiver_id for a in plans.assignments(session, [row.id]).get(row.id, [])]
     could = [s for s in _who_could(session, row, at) if s.caregiver_id not in crew]
     nobody = Seat(row.id, row.version, [], None)
     write_seats(

@@ -14,6 +14,7 @@ from marketplace.kernel.actor import Actor
 from marketplace.kernel.clock import local
 from marketplace.kernel.errors import BadInput
 from marketplace.kernel.ports import Ports
+from marketplace.orders import listed
 from marketplace.orders import service as orders
 from marketplace.orders.states import State
 from marketplace.vouchers import programmes
@@ -113,7 +114,7 @@ def _tell_of_frauds(session: Session, row: Row[Any], at: datetime) -> None:
 
     A person does it, with one action: nobody is taken off the market by a count alone.
     """
-    found = orders.invalidated(session, row.vendor_id, reason="fraud")
+    found = listed.invalidated(session, row.vendor_id, reason="fraud")
     fen = vouchers.reversed_fen(session, found)
     settings = programmes.settings_on(local(at).date())
     if len(found) < settings.frauds_to_suspend and fen < settings.fraud_fen_to_suspend:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from marketplace.kernel.actor import Actor
 from marketplace.kernel.clock import instant_of
+from marketplace.orders import plans
 from marketplace.orders import service as orders
 from marketplace.orders.states import State
 from marketplace.workflows.moved import tell_moved
@@ -47,8 +48,8 @@ def write_seats(
     locked, and ``locked`` names what is to be from now on. ``to_vendor``: the vendor's message;
     nobody is told where it is ``None``, because the caller says more.
     """
-    before = orders.assignments(session, [s.work_order_id for s in seats])
-    orders.drop_assignments(session, [s.work_order_id for s in seats])
+    before = plans.assignments(session, [s.work_order_id for s in seats])
+    plans.drop_assignments(session, [s.work_order_id for s in seats])
     given: list[dict[str, Any]] = []
     rows = []
     for seat in seats:
@@ -76,8 +77,8 @@ def write_seats(
             }
             for c in seat.caregiver_ids
         ]
-    orders.add_assignments(session, given)
-    orders.forget_left_out(session, [s.work_order_id for s in seats if s.caregiver_ids])
+    plans.add_assignments(session, given)
+    plans.forget_left_out(session, [s.work_order_id for s in seats if s.caregiver_ids])
     if to_vendor is None:
         return
     after: dict[str, list[dict[str, Any]]] = defaultdict(list)

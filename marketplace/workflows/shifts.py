@@ -19,6 +19,7 @@ from marketplace.kernel.actor import Actor
 from marketplace.kernel.clock import instant_of, local, second_of
 from marketplace.kernel.errors import BadInput
 from marketplace.kernel.ports import Ports
+from marketplace.orders import plans
 from marketplace.orders import service as orders
 from marketplace.orders.states import State
 from marketplace.workflows import policy
@@ -97,7 +98,7 @@ def _leave(session: Session, actor: Actor, request: LeaveRequest, at: datetime) 
     handed: list[str] = []
     if request.seats and request.day is not None:
         handed = keep_within(session, actor, KeepRequest(request.day, request.seats), at).kept
-    booked = orders.booked(session, [request.caregiver_id], request.from_at, request.to_at)
+    booked = plans.booked(session, [request.caregiver_id], request.from_at, request.to_at)
     freed = _free(session, actor, {a.work_order_id for a in booked if a.ends_at > at}, at)
     audit.record(
         session,
@@ -252,7 +253,7 @@ def _free_outside(
     shifts: Sequence[tuple[int, int]],
     at: datetime,
 ) -> list[str]:
-    booked = orders.booked(session, [caregiver_id], instant_of(on, 0), instant_of(on, DAY_S))
+    booked = plans.booked(session, [caregiver_id], instant_of(on, 0), instant_of(on, DAY_S))
     lost = {
         a.work_order_id
         for a in booked
@@ -277,7 +278,7 @@ def _free(session: Session, actor: Actor, ids: Iterable[str], at: datetime) -> l
         say_left_out(session, day, [r.id for r in some if r.is_stop])
     # What is only asked of the vendor yet goes back to the plan, which finds somebody else.
     asked = [r.id for r in rows.values() if State(r.state) is State.OFFERED]
-    orders.drop_assignments(session, asked)
+    plans.drop_assignments(session, asked)
     return sorted([r.id for r in planned] + asked)
 
 

@@ -27,7 +27,7 @@ from marketplace.kernel.actor import Actor
 from marketplace.kernel.clock import local, second_of
 from marketplace.kernel.errors import BadInput
 from marketplace.kernel.ports import Ports
-from marketplace.orders import rules
+from marketplace.orders import listed, plans, rules, standing
 from marketplace.orders import service as orders
 from marketplace.orders.rules import Meal, Screening, Window
 from marketplace.visits.models import Visit
@@ -198,7 +198,7 @@ class Question:
                 raise BadInput(
                     field="instead_of", value=query.instead_of, expected="a visit of this order"
                 )
-            taken = orders.starts_of_order(session, old.order_id)
+            taken = standing.starts_of_order(session, old.order_id)
         version = catalogue.version_in_force(session, query.service_code, on)
         if not has_slots(
             unit=version.unit,
@@ -325,14 +325,14 @@ class Fits:
     def __init__(self, asked: Question, on: date, *, but: str | None = None) -> None:
         self._asked = asked
         left_out = {asked.query.instead_of, but}
-        day = orders.elder_day(asked.session, asked.elder.id, on)
+        day = listed.elder_day(asked.session, asked.elder.id, on)
         others = [w for w in day if w.id not in left_out]
         self._meals = tuple(
             Meal(Window(w.window_start_s, w.window_end_s))
             for w in others
             if w.time_class == "meal_window"
         )
-        crews = orders.assignments(
+        crews = plans.assignments(
             asked.session, [w.id for w in others if w.time_class != "meal_window"]
         )
         self._busy = [

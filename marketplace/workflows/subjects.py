@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from marketplace.elders import access
 from marketplace.elders.access import ElderFacts
 from marketplace.kernel.actor import Actor, Role
+from marketplace.orders import plans
 from marketplace.orders import service as orders
 from marketplace.orders.states import State
 from marketplace.workflows.policy import About
@@ -35,7 +36,7 @@ def about_work_order(session: Session, actor: Actor, row: Row[Any]) -> About:
     """Return what the policy needs to know of a work order."""
     caregivers: frozenset[str] = frozenset()
     if actor.role is Role.CAREGIVER and State(row.state) in _THEIRS:
-        crew = orders.assignments(session, [row.id]).get(row.id, [])
+        crew = plans.assignments(session, [row.id]).get(row.id, [])
         caregivers = frozenset(a.caregiver_id for a in crew)
     offered: frozenset[str] = frozenset()
     if actor.role is Role.VENDOR:

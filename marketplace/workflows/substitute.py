@@ -15,6 +15,7 @@ from marketplace.kernel.actor import Actor
 from marketplace.kernel.clock import instant_of
 from marketplace.kernel.errors import BadInput
 from marketplace.kernel.ports import Ports
+from marketplace.orders import plans
 from marketplace.orders import service as orders
 from marketplace.orders.states import State
 from marketplace.workflows import policy, subjects
@@ -114,7 +115,7 @@ def _check(
     elif caregiver_id in refusals.refused_by(session, [row.elder_id]).get(row.elder_id, ()):
         why = "refused"
     elif any(
-        a.work_order_id != row.id for a in orders.caregiver_day(session, caregiver_id, starts, ends)
+        a.work_order_id != row.id for a in plans.caregiver_day(session, caregiver_id, starts, ends)
     ):
         why = "busy"
     if why is not None:

@@ -21,6 +21,7 @@ from marketplace.kernel.clock import instant_of, local
 from marketplace.kernel.errors import BadInput, NotFound
 from marketplace.kernel.ids import new_id
 from marketplace.kernel.ports import Ports
+from marketplace.orders import listed, standing
 from marketplace.orders import service as orders
 from marketplace.orders.rules import MOST_OFFERS, waits_for_plan
 from marketplace.orders.states import State
@@ -141,7 +142,7 @@ def _begin(session: Session, actor: Actor, request: SuspendRequest, at: datetime
     policy.require(actor, Action.SUSPEND_VENDOR, about_vendor(session, actor, vendor_id))
     reason = request.reason.strip()
     suspension_id = suspensions.suspend(session, vendor_id, at=at, by=actor.user_id, reason=reason)
-    plans = orders.open_to_any_vendor(session, vendor_id)
+    plans = standing.open_to_any_vendor(session, vendor_id)
     suspensions.note(session, suspension_id, plans=plans)
     outbox.post(
         session,
@@ -225,7 +226,7 @@ def _move_batch(session: Session, actor: Actor, suspension_id: str, at: datetime
 def _waiting(session: Session, suspension: Row[Any], at: datetime) -> list[Row[Any]]:
     """Return the vendor's visits that have not been looked at, an elder's together."""
     since = local(at).date() - timedelta(days=1)
-    rows = {r.id: r for r in orders.in_hand_of(session, suspension.vendor_id, since=since)}
+    rows = {r.id: r for r in listed.in_hand_of(session, suspension.vendor_id, since=since)}
     asked = offers.open_of_vendor(session, suspension.vendor_id)
     rows |= {
         i: r

@@ -22,6 +22,7 @@ from marketplace.kernel.actor import Actor
 from marketplace.kernel.clock import instant_of, local
 from marketplace.kernel.errors import BadInput, DomainError
 from marketplace.kernel.ports import Ports
+from marketplace.orders import plans
 from marketplace.orders import service as orders
 from marketplace.orders.rules import Window
 from marketplace.orders.states import State
@@ -170,7 +171,7 @@ def _move(session: Session, actor: Actor, request: MoveRequest, at: datetime) ->
 
 
 def _going(session: Session, work_order_id: str) -> list[str]:
-    crew = orders.assignments(session, [work_order_id]).get(work_order_id, [])
+    crew = plans.assignments(session, [work_order_id]).get(work_order_id, [])
     return [a.caregiver_id for a in crew]
 
 
@@ -199,7 +200,7 @@ def _held(
 def _seat(session: Session, work_order_id: str, held: _Held, *, at: datetime, actor: Actor) -> str:
     """Put the crew on the work order, make room for it, and ask its vendor; return the state."""
     state = _ask_vendor(session, work_order_id, held.vendor_id, at=at, actor=actor)
-    orders.add_assignments(
+    plans.add_assignments(
         session,
         [
             {

@@ -22,6 +22,7 @@ from marketplace.kernel.db import transaction
 from marketplace.kernel.ids import new_id
 from marketplace.kernel.outbox import OutboxMessage
 from marketplace.kernel.ports import DeliveryFailed, Ports
+from marketplace.orders import listed, plans
 from marketplace.orders import service as orders
 from marketplace.orders.states import State
 from marketplace.vouchers import service as vouchers
@@ -151,7 +152,7 @@ def ask_for_pooled(session: Session, ports: Ports) -> int:
     offered = 0
     while True:
         with transaction(session):
-            waiting = orders.pooled_outside_plans(session, today, until, after=after, limit=BATCH)
+            waiting = listed.pooled_outside_plans(session, today, until, after=after, limit=BATCH)
         if not waiting:
             return offered
         ids = [row.id for row in waiting]
@@ -202,7 +203,7 @@ def end_days(session: Session, ports: Ports) -> Count:
 def _end_days(session: Session, at: datetime) -> Count:
     # A night service may begin until 08:00 of the next morning, so a day ends a day later.
     before = local(at).date() - timedelta(days=1)
-    due = orders.unserved_before(session, before, limit=BATCH)
+    due = listed.unserved_before(session, before, limit=BATCH)
     mine = orders.locked_for_change(session, due, skip_locked=True)
     by_state: dict[str, list[str]] = {}
     for row in mine.values():
@@ -221,7 +222,7 @@ def _end_days(session: Session, at: datetime) -> Count:
         )
     offers.close(session, ended, at=at, reason="day_passed")
     vouchers.release_many(session, sorted(ended), at=at, reason="day_passed", expire=True)
-    orders.forget_left_out(session, ended)
+    plans.forget_left_out(session, ended)
     _note(session, "end_days", len(ended), at)
     return Count(len(ended))
 
@@ -233,7 +234,7 @@ def close_left_open(session: Session, ports: Ports) -> Count:
 
 def _close_left_open(session: Session, at: datetime) -> Count:
     before = local(at).date() - timedelta(days=1)
-    due = orders.in_service_before(session, before, limit=BATCH)
+    due = listed.in_service_before(session, before, limit=BATCH)
     mine = orders.locked_for_change(session, due, skip_locked=True)
     closed = 0
     for work_order_id, seen in sorted(mine.items()):

@@ -13,6 +13,7 @@ from marketplace.kernel import audit, outbox
 from marketplace.kernel.actor import Actor
 from marketplace.kernel.errors import BadInput, WrongState
 from marketplace.kernel.ports import Ports
+from marketplace.orders import plans
 from marketplace.orders import service as orders
 from marketplace.orders.states import State
 from marketplace.visits import rules
@@ -92,7 +93,7 @@ def _check_in(
     orders.locked_for_change(session, [row.id])
     row = orders.work_order(session, row.id)
     caregiver_id = who_came(actor, request.caregiver_id, request.shown)
-    crew = orders.assignments(session, [row.id]).get(row.id, [])
+    crew = plans.assignments(session, [row.id]).get(row.id, [])
     if caregiver_id not in {a.caregiver_id for a in crew}:
         raise BadInput(field="caregiver_id", value=caregiver_id, expected="one of the crew")
     shown = checked(ports, row, consented(session, row, request.shown), at)

@@ -8,7 +8,7 @@ from marketplace.accounts.models import Account
 from marketplace.app import db
 from marketplace.config import Settings
 from marketplace.kernel.clock import today
-from marketplace.orders import service as orders
+from marketplace.orders import plans
 from tests import small_city
 from tests.counting import Statements
 from tests.databases import filled
@@ -118,9 +118,9 @@ def test_a_day_that_is_no_date_is_named(bureau):
 def test_the_plan_says_how_much_a_better_one_could_save_where_that_was_proven(app, bureau):
     assert "已证明" not in bureau.get("/plan").text
     with app.app_context():
-        run = orders.latest_run(db.session, today(app.extensions["ports"].clock))
+        run = plans.latest_run(db.session, today(app.extensions["ports"].clock))
         proof = {"value": 985, "cost": 1000, "relaxed": ["crews: x", "work: y"], "seconds": 60.0}
-        orders.keep_bound(db.session, run.id, proof)
+        plans.keep_bound(db.session, run.id, proof)
         db.session.commit()
     page = bureau.get("/plan").text
     assert "再好的计划最多也只能省下 1.50% 的成本" in page

@@ -9,6 +9,7 @@ from sqlalchemy import select
 import dispatch
 from dispatch.io import plan_from_json, problem_from_json
 from marketplace.kernel.errors import NotAllowed
+from marketplace.orders import plans
 from marketplace.orders import service as orders
 from marketplace.orders.models import DispatchRun, LeftOut
 from marketplace.workflows.accept import AnswerRequest, accept_offer, decline_offer
@@ -71,7 +72,7 @@ def test_a_refused_plan_leaves_no_caregiver_behind_and_does_not_ask_again(city, 
 def test_a_bath_gets_two_at_the_same_time(city, ports):
     work_order_id = accepted(city, ports, service_code="ZY010")
     planned(city, ports)
-    crew = orders.assignments(city, [work_order_id])[work_order_id]
+    crew = plans.assignments(city, [work_order_id])[work_order_id]
     assert [a.caregiver_id for a in crew] == ["C1", "C2"]
     assert crew[0].starts_at == crew[1].starts_at
 

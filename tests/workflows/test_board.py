@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from marketplace.kernel.clock import second_of
 from marketplace.kernel.errors import NotAllowed, NotFound
 from marketplace.kernel.outbox import OutboxMessage
+from marketplace.orders import plans
 from marketplace.orders import service as orders
 from marketplace.orders.states import State
 from marketplace.workflows.board import preview_absence, preview_fill, preview_move, why
@@ -45,7 +46,7 @@ def other_than(session, work_order_id: str) -> str:
 
 
 def start_of(session, work_order_id: str) -> int:
-    [given] = orders.assignments(session, [work_order_id])[work_order_id]
+    [given] = plans.assignments(session, [work_order_id])[work_order_id]
     return second_of(TUESDAY, given.starts_at)
 
 
@@ -94,7 +95,7 @@ def test_a_move_that_was_seen_is_kept_and_locked_where_asked(session, ports, vis
     keep(session, ports, seen, lock=[visit])
     assert crew_of(session, visit) == [to]
     assert start_of(session, visit) == NINE + 600
-    assert orders.assignments(session, [visit])[visit][0].locked
+    assert plans.assignments(session, [visit])[visit][0].locked
     world.planned(session, ports)
     assert (crew_of(session, visit), start_of(session, visit)) == ([to], NINE + 600)
 
@@ -173,9 +174,9 @@ def test_who_is_absent_is_replaced_and_what_nobody_can_do_is_named(session, port
 
 def test_a_lock_holds_against_planning_until_it_is_taken_off(session, ports, visit):
     lock_visit(session, ports, V1, key=key(), request=LockRequest(visit, True))
-    assert orders.assignments(session, [visit])[visit][0].locked
+    assert plans.assignments(session, [visit])[visit][0].locked
     lock_visit(session, ports, BUREAU, key=key(), request=LockRequest(visit, False))
-    assert not orders.assignments(session, [visit])[visit][0].locked
+    assert not plans.assignments(session, [visit])[visit][0].locked
 
 
 def test_only_its_vendor_and_civil_affairs_of_its_district_may_move_a_visit(session, ports, visit):

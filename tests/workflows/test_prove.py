@@ -7,7 +7,7 @@ import dispatch
 from marketplace.kernel.actor import Scope
 from marketplace.kernel.errors import NotAllowed, NotFound
 from marketplace.kernel.ports import DESKS
-from marketplace.orders import service as orders
+from marketplace.orders import plans
 from marketplace.orders.models import DispatchRun
 from marketplace.queries.day_plan import day_plan
 from marketplace.workflows.prove import ProveRequest, prove_day
@@ -37,10 +37,10 @@ def test_a_weaker_proof_never_takes_the_place_of_a_better_one(city, ports, monke
     planned(city, ports)
     best = prove_day(city, ports, CITY, key=key(), request=REQUEST)
     weaker = {"value": best.bound - 1, "cost": best.cost, "relaxed": ["work: x"], "seconds": 1.0}
-    assert orders.keep_bound(city, best.run_id, weaker)["value"] == best.bound
+    assert plans.keep_bound(city, best.run_id, weaker)["value"] == best.bound
     city.commit()
     better = {**weaker, "value": best.bound + 1}
-    assert orders.keep_bound(city, best.run_id, better) == better
+    assert plans.keep_bound(city, best.run_id, better) == better
     city.commit()
     assert shown(city).relaxed == ("work: x",)
     again = prove_day(city, ports, CITY, key=key(), request=REQUEST)

@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from marketplace.elders import refusals
 from marketplace.kernel.clock import second_of
 from marketplace.kernel.errors import BadInput, DomainError
+from marketplace.orders import plans
 from marketplace.orders import service as orders
 from marketplace.orders.models import Assignment, Order, WorkOrder
 from marketplace.orders.states import State
@@ -81,7 +82,7 @@ def test_a_time_that_is_taken_is_held_and_not_proposed_again(session, ports):
     placed = take_slot(session, ports, ELDER, key=key(), request=taking(slot))
     made = placed.work_orders[0]
     row = orders.work_order(session, made.work_order_id)
-    crew = orders.assignments(session, [row.id])[row.id]
+    crew = plans.assignments(session, [row.id])[row.id]
     assert made.state == row.state == State.OFFERED
     assert row.vendor_id == "V1"
     assert [(a.caregiver_id, a.locked) for a in crew] == [("C1", True), ("C2", True)]
@@ -97,7 +98,7 @@ def test_the_vendors_yes_makes_the_held_time_a_planned_visit(session, ports):
     accept_offer(session, ports, V1, key=key(), request=AnswerRequest(offer.id))
     assert orders.work_order(session, made.work_order_id).state == State.ASSIGNED
     world.planned(session, ports, TUESDAY)
-    crew = orders.assignments(session, [made.work_order_id])[made.work_order_id]
+    crew = plans.assignments(session, [made.work_order_id])[made.work_order_id]
     assert {second_of(TUESDAY, a.starts_at) for a in crew} == {slot.start_s}
 
 
@@ -221,9 +222,9 @@ def test_a_visit_is_moved_to_a_time_that_was_proposed_and_its_people_are_held(se
     moved = move_to_slot(session, ports, HOTLINE, key=once, request=request)
     assert move_to_slot(session, ports, HOTLINE, key=once, request=request) == moved
     assert orders.work_order(session, old).state == State.CANCELLED
-    assert orders.assignments(session, [old]) == {}
+    assert plans.assignments(session, [old]) == {}
     row = orders.work_order(session, moved.new_work_order_id)
-    held = orders.assignments(session, [row.id])[row.id]
+    held = plans.assignments(session, [row.id])[row.id]
     assert (row.state, moved.state) == (State.OFFERED, State.OFFERED)
     assert [(a.caregiver_id, second_of(slot.on, a.starts_at), a.locked) for a in held] == [
         (c, slot.start_s, True) for c in sorted(crew)
@@ -250,7 +251,7 @@ def test_a_visit_stays_as_it_was_when_the_new_time_has_gone(session, ports):
     with pytest.raises(DomainError):
         move_to_slot(session, ports, HOTLINE, key=key(), request=gone)
     assert orders.work_order(session, old).state == State.ASSIGNED
-    assert len(orders.assignments(session, [old])[old]) == 2
+    assert len(plans.assignments(session, [old])[old]) == 2
 
 
 def test_times_are_proposed_only_for_a_visit_of_that_elder_and_service(session, ports):

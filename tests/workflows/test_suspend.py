@@ -11,6 +11,7 @@ from marketplace.kernel.actor import SYSTEM, Actor, Role
 from marketplace.kernel.audit import AuditEvent
 from marketplace.kernel.errors import BadInput, NotAllowed, NotFound, WrongState
 from marketplace.kernel.outbox import OutboxMessage
+from marketplace.orders import listed
 from marketplace.orders import service as orders
 from marketplace.orders.models import Order, WorkOrder
 from marketplace.queries.suspensions import suspensions_of
@@ -108,7 +109,7 @@ def test_later_dates_of_a_plan_that_named_the_vendor_are_open_to_any(city, ports
     assert done.plans == 1
     clock.advance(days=3)
     generate(city, ports)
-    made = orders.in_hand_of(city, "V1", since=date(2026, 11, 1))
+    made = listed.in_hand_of(city, "V1", since=date(2026, 11, 1))
     assert made == []
     assert city.scalar(select(Order.standing_since)) is None
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import func, select
 
 import dispatch
-from marketplace.orders import service
+from marketplace.orders import plans
 from marketplace.orders.models import Assignment, DispatchRun, WorkOrder, WorkOrderEvent
 from marketplace.vouchers.service import entries_of
 from marketplace.workflows import assign, recur
@@ -68,7 +68,7 @@ def killed_while_solving(session, ports):
 
 def killed_while_writing(session, ports):
     # The moves and offers are written already, the assignments are not, nothing is committed.
-    assign.orders.add_assignments = _die
+    assign.plans.add_assignments = _die
     request = AssignRequest(day=TUESDAY)
     assign_day(session, ports, CITY, key="killed", request=request, solve=_solve)
 
@@ -89,7 +89,7 @@ def test_a_plan_that_is_killed_leaves_nothing_half_written(
     answer = assign_day(city, ports, CITY, key="killed", request=request, solve=_solve)
     assert (answer.assigned, answer.offered) == (1, 1)
     assert crew_of(city, mine)
-    assert service.assignments(city, [pooled])
+    assert plans.assignments(city, [pooled])
 
 
 def test_the_small_city_is_planned_by_the_clock_too(city, ports):

@@ -203,9 +203,9 @@ def planned(session: Session, ports, day: date = TUESDAY):
 
 def crew_of(session: Session, work_order_id: str) -> list[str]:
     """Return who goes to a work order."""
-    from marketplace.orders import service
+    from marketplace.orders import plans
 
-    return [a.caregiver_id for a in service.assignments(session, [work_order_id]).get(
+    return [a.caregiver_id for a in plans.assignments(session, [work_order_id]).get(
         work_order_id, []
     )]  # fmt: skip
 
