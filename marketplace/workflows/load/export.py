@@ -18,7 +18,7 @@ from marketplace.kernel.actor import Actor
 from marketplace.kernel.db import transaction
 from marketplace.kernel.ports import Ports
 from marketplace.orders.models import Order
-from marketplace.workflows.load import register
+from marketplace.workflows.load import persons, supply
 from marketplace.workflows.load.callers import read_callers
 from marketplace.workflows.load.rows import (
     CaregiverRow,
@@ -126,15 +126,15 @@ Files = Iterator[tuple[str, type[FileRow], Iterable[FileRow]]]
 
 def _files(session: Session, ports: Ports) -> Files:
     yield "vendors", VendorRow, _vendors(session)
-    yield "licences", LicenceRow, register.licence_rows(session)
+    yield "licences", LicenceRow, supply.licence_rows(session)
     yield "sites", SiteRow, _sites(session)
     yield "caregivers", CaregiverRow, _caregivers(session, ports)
-    yield "certificates", CertificateRow, register.certificate_rows(session)
-    yield "shifts", ShiftRow, register.shift_rows(session)
+    yield "certificates", CertificateRow, supply.certificate_rows(session)
+    yield "shifts", ShiftRow, supply.shift_rows(session)
     yield "elders", ElderRow, _elders(session, ports)
     numbers = read_callers(session).theirs
-    yield "families", FamilyRow, _numbered(register.family_rows(session, ports), numbers)
-    yield "refusals", RefusalRow, _numbered(register.refusal_rows(session), numbers)
+    yield "families", FamilyRow, _numbered(persons.family_rows(session, ports), numbers)
+    yield "refusals", RefusalRow, _numbered(persons.refusal_rows(session), numbers)
     yield "orders", OrderFileRow, _numbered(_orders(session), numbers)
 
 

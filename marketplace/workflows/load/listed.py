@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 from marketplace.kernel.actor import Actor
 from marketplace.orders.models import Order
 from marketplace.workflows import place_many
+from marketplace.workflows.load.kind import Context, Kind, sha
+from marketplace.workflows.load.persons import settle_elder_of
 from marketplace.workflows.load.refusals import Refusal, RowRefused
-from marketplace.workflows.load.register import Context, Kind, settle_elder_of, sha
 from marketplace.workflows.load.rows import OrderFileRow
 from marketplace.workflows.place_many import Added, OrderRow
 

@@ -26,9 +26,9 @@ from marketplace.kernel.errors import Conflict, NotFound
 from marketplace.kernel.ports import Ports
 from marketplace.workflows.load import listed, register
 from marketplace.workflows.load.callers import Callers, read_callers
+from marketplace.workflows.load.kind import Context, Kind, sha
 from marketplace.workflows.load.reading import find, read
 from marketplace.workflows.load.refusals import Refusal, RowRefused, shown
-from marketplace.workflows.load.register import Context, Kind, sha
 from marketplace.workflows.load.rows import FileRow, OrderFileRow
 from marketplace.workflows.policy import Action, require
 
