@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -69,9 +69,10 @@ class StatementRow:
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """One signature: the step, the name of who signed, and when."""
+    """One signature: the step, who signed by account and by name, and when."""
 
     step: str
+    by: str
     name: str
     at: datetime
 
@@ -92,10 +93,13 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class StatementView:
-    """One statement as its page shows it: sums by payer, who signed, what it comes to."""
+    """One statement as its page shows it: sums by payer, who signed, what it comes to.
+
+    ``names``: the programmes among the payers, in Chinese and English."""
 
     row: StatementRow
     by_payer: dict[str, int]
+    names: dict[str, tuple[str, str]]
     signatures: tuple[Signed, ...]
     settled: Settled
     has_vendor_left: bool
@@ -161,18 +165,28 @@ def statement_row(s: Statement, step: str) -> StatementRow:
 
 
 def statement(session: Session, statement_id: str, *, for_vendor: bool) -> StatementView:
-    """Return one statement for its page: seven statements of SQL. Raises ``NotFound``."""
+    """Return one statement for its page: eight statements of SQL. Raises ``NotFound``."""
     row = settlement.statement(session, statement_id)
     signed = settlement.signatures(session, statement_id)
     names = account_names(session, [s.by for s in signed])
     payers = payers_for_vendor if for_vendor else dict
+    by_payer = payers(row.by_programme)
     return StatementView(
         row=statement_row(row, signed[-1].step if signed else "issued"),
-        by_payer=payers(row.by_programme),
-        signatures=tuple(Signed(s.step, names.get(s.by, s.by), s.at) for s in signed),
+        by_payer=by_payer,
+        names=_programme_names(session, by_payer, Period.parse(row.period).last),
+        signatures=tuple(Signed(s.step, s.by, names.get(s.by, s.by), s.at) for s in signed),
         settled=_settled(session, row, _cash(session, row)),
         has_vendor_left=session.get_one(Vendor, row.vendor_id).status == "left",
     )
+
+
+def _programme_names(
+    session: Session, payers: Iterable[str], on: date
+) -> dict[str, tuple[str, str]]:
+    book = changes.book(session)
+    found = {c: book.terms_of(c, on) for c in payers if c not in (OWN, PUBLIC)}
+    return {code: (terms.name_zh, terms.name_en) for code, terms in found.items()}
 
 
 def _settled(session: Session, row: Statement, cash: Sequence[CashRow]) -> Settled:
@@ -256,14 +270,11 @@ def document(session: Session, statement_id: str, *, for_vendor: bool = False) -
     lines = [replace(line, by_programme=payers(line.by_programme)) for line in lines]
     signed = settlement.signatures(session, statement_id)
     names_of = account_names(session, [s.by for s in signed])
-    book = changes.book(session)
     cash = _cash(session, row)
     settled = _settled(session, row, cash)
-    names = {
-        code: book.terms_of(code, run.closed_at.date()).name_zh
-        for code in {c for line in lines for c in line.by_programme}
-        if code not in (OWN, PUBLIC)
-    } | {OWN: "自付", PUBLIC: "财政支付"}
+    codes = {c for line in lines for c in line.by_programme}
+    named = _programme_names(session, codes, run.closed_at.date())
+    names = {c: zh for c, (zh, _en) in named.items()} | {OWN: "自付", PUBLIC: "财政支付"}
     return Document(
         statement_id=row.id,
         period=row.period,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from datetime import date
 
 import pytest
@@ -26,6 +27,7 @@ from tests.web.conftest import one_for_each_role
 from tests.workflows.months import DECEMBER_2, ST, begin, close
 
 PAGE = f"/statements/{ST}"
+TO_CHECK = r'name="number" value="(\d+)"><input type="hidden" name="way" value="(\w+)"'
 
 
 @pytest.fixture
@@ -106,6 +108,36 @@ def test_the_vendor_confirms_then_the_street_and_each_sees_only_its_own_step(app
         )
     assert steps == ["vendor_confirmed", "street_checked"]
     assert "张桂兰" in browser.get(PAGE).text
+
+
+def test_each_programme_of_the_sum_has_a_name_of_its_own(browser):
+    browser.sign_in("auditor")
+    sums = browser.get(PAGE).text.split("<tbody>", 1)[1].split("</tbody>", 1)[0]
+    named = re.findall(r'<th scope="row">([^<]+)</th>', sums)
+    assert len(set(named)) == len(named)
+    assert any(name.startswith("政府购买服务") for name in named)
+
+
+def test_the_county_looks_at_its_sample_before_it_can_approve_and_another_releases(browser):
+    for role in ("vendor", "street"):
+        browser.sign_in(role)
+        step = {"vendor": "vendor_confirmed", "street": "street_checked"}[role]
+        browser.post(f"{PAGE}/sign", {"step": step}, page=PAGE)
+        browser.post("/sign-out", {}, page="/no-such-page")
+    browser.sign_in("bureau")
+    page = browser.get(PAGE).text
+    assert "抽查没有结果" in page
+    while drawn := re.search(
+        r'name="number" value="(\d+)"><input type="hidden" name="way" value="(\w+)"', page
+    ):
+        assert 'value="county_approved"' not in page
+        found = {"number": drawn[1], "way": drawn[2], "outcome": "confirmed"}
+        page = browser.post(f"{PAGE}/sample", found, page=PAGE, follow_redirects=True).text
+        assert f"第 {drawn[1]} 笔已记下" in page
+    browser.post(f"{PAGE}/sign", {"step": "county_approved"}, page=PAGE)
+    page = browser.get(PAGE).text
+    assert "须由另一个人放款" in page
+    assert 'value="released"' not in page
 
 
 def test_a_step_out_of_turn_is_refused_in_words(app, browser):

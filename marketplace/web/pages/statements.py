@@ -67,6 +67,7 @@ def page(statement_id: str) -> str:
         words=yuan_in_words(abs(view.settled.paid_fen)) if is_chinese() else "",
         sample=drawn,
         may_check=actor.role is Role.BUREAU,
+        is_own_approval=_approved_by(view) == actor.user_id,
         line_page="money.trace_page" if actor.role in (Role.BUREAU, Role.AUDITOR) else "work.page",
         lines=[(line, payers(line.by_programme)) for line in lines],
         kinds=LINE_KINDS,
@@ -78,6 +79,11 @@ def page(statement_id: str) -> str:
         page=trace.PAGE,
         names=district_names(),
     )
+
+
+def _approved_by(view: statements.StatementView) -> str | None:
+    """Return who approved a statement that waits for its release: another person does that."""
+    return view.signatures[-1].by if view.row.step == "county_approved" else None
 
 
 def _next_here(view: statements.StatementView, role: Role) -> tuple[Role, str] | None:
