@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 import psycopg
 import pytest
+from jinja2 import BytecodeCache, FileSystemBytecodeCache
 from sqlalchemy.orm import Session
 from werkzeug.routing import Rule
 
@@ -181,11 +182,26 @@ def session(databases: Databases, database_url: str) -> Iterator[Session]:
     engine.dispose()
 
 
+@pytest.fixture(scope="session")
+def templates_compiled(tmp_path_factory: pytest.TempPathFactory) -> BytecodeCache:
+    """Compiled pages of a worker's applications: a quarter of a page's first answer."""
+    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+
+
 @pytest.fixture
-def app(settings: Settings, clock: FrozenClock):
+def app(
+    settings: Settings,
+    clock: FrozenClock,
+    databases: Databases,
+    templates_compiled: BytecodeCache,
+):
     """The whole application on the test's own database."""
     app = create_app(settings, clock=clock)
     app.config["TESTING"] = True
+    app.jinja_env.bytecode_cache = templates_compiled
+    with app.app_context():
+        db.engine.dispose()
+        db.engines[None] = databases.engine(settings.database_url)
     yield app
     with app.app_context():
         db.engine.dispose()

@@ -140,7 +140,7 @@ class OneEngine:
     """An engine that goes from database to database: what it compiled for one test serves the next."""
 
     def __init__(self, url: str) -> None:
-        self.engine = create_engine(url)
+        self.engine = create_engine(url, pool_pre_ping=True)
         prepare_engine(self.engine)
         event.listen(self.engine, "do_connect", self._connect)
 
