@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import unicodedata
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -13,7 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from marketplace.kernel.db import ID, Base, Instant
-from marketplace.kernel.errors import KeyReused
+from marketplace.kernel.errors import KeyReused, NumberTaken
 
 
 class CommandKey(Base):
@@ -52,18 +53,9 @@ def once(
     back with another command or other content. ``content`` and the answer are plain JSON values.
     """
     digest = content_sha256(command, content)
-    dialect = session.get_bind().dialect.name
-    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    claimed = session.execute(
-        insert(CommandKey)
-        .values(
-            key=key, actor_id=actor_id, command=command, content_sha256=digest, answer=None, at=at
-        )
-        .on_conflict_do_nothing()
-        .returning(CommandKey.key)
-    ).first()
+    claimed = _claim(session, key=key, actor_id=actor_id, command=command, digest=digest, at=at)
     mine = (CommandKey.key == key, CommandKey.actor_id == actor_id)
-    if claimed is None:
+    if not claimed:
         first = session.execute(
             select(CommandKey.content_sha256, CommandKey.answer).where(*mine)
         ).one()
@@ -75,3 +67,35 @@ def once(
         CommandKey.__table__.update().where(*mine).values(answer=answer)  # type: ignore[attr-defined]
     )
     return dict(answer)
+
+
+OF_NOBODY = "number"
+"""Stands for the actor where a paper's number is kept: whoever brings it again, it was booked."""
+
+
+def once_for_number(session: Session, *, of: str, number: str, field: str, at: datetime) -> None:
+    """Take the number of a paper (a receipt, a bank's slip) within ``of``; raises ``NumberTaken``.
+
+    Another key and another hand do not make it another paper. Of two at once the second waits.
+    """
+    plain = "".join(unicodedata.normalize("NFKC", number).split()).casefold()
+    digest = hashlib.sha256(plain.encode()).hexdigest()
+    key = f"{of}/{digest}"
+    if not _claim(session, key=key, actor_id=OF_NOBODY, command="number", digest=digest, at=at):
+        raise NumberTaken(field=field, number=number)
+
+
+def _claim(
+    session: Session, *, key: str, actor_id: str, command: str, digest: str, at: datetime
+) -> bool:
+    dialect = session.get_bind().dialect.name
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    claimed = session.execute(
+        insert(CommandKey)
+        .values(
+            key=key, actor_id=actor_id, command=command, content_sha256=digest, answer=None, at=at
+        )
+        .on_conflict_do_nothing()
+        .returning(CommandKey.key)
+    ).first()
+    return claimed is not None

@@ -64,6 +64,10 @@ class KeyReused(Conflict):
     """The same command key came with other content."""
 
 
+class NumberTaken(Conflict):
+    """A paper of this number was booked before. Facts: ``number``."""
+
+
 class BadInput(DomainError):
     """A value is outside what the field takes. Facts: ``value``, ``expected``."""
 

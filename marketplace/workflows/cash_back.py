@@ -16,6 +16,7 @@ from marketplace.elders import access
 from marketplace.kernel import audit, outbox
 from marketplace.kernel.actor import Actor
 from marketplace.kernel.clock import Period, local
+from marketplace.kernel.commands import once_for_number
 from marketplace.kernel.errors import BadInput
 from marketplace.kernel.ids import new_id
 from marketplace.kernel.ports import Ports
@@ -91,7 +92,7 @@ def refund_at_desk(
     """Book own money that civil affairs gave back over the counter, out of the district's bank.
 
     For families that paid in cash where the vendor hands nothing back. Raises ``BadInput`` for more than
-    the elder has to the good.
+    the elder has to the good, ``NumberTaken`` for a receipt that was booked before.
     """
     if not request.receipt.strip():
         raise BadInput(field="receipt", value="", expected="the number of the signed receipt")
@@ -112,6 +113,8 @@ def _refund_at_desk(
 ) -> GivenBack:
     elder = access.facts(session, request.elder_id, on=local(at).date())
     policy.require(actor, Action.CORRECT_MONEY, subjects.about_elder(session, actor, elder))
+    of = f"refund_at_desk/{elder.district_code}"
+    once_for_number(session, of=of, number=request.receipt, field="receipt", at=at)
     return _give(
         session, actor, at, "refund_at_desk", elder.id, request.fen, f"{DESK}{new_id()}",
         subject=("elder", elder.id), reason=request.receipt.strip()[:200],

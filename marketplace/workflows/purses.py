@@ -14,6 +14,7 @@ from marketplace.elders.models import Elder
 from marketplace.kernel import audit, outbox
 from marketplace.kernel.actor import Actor
 from marketplace.kernel.clock import local
+from marketplace.kernel.commands import once_for_number
 from marketplace.kernel.errors import BadInput, DomainError, NotFound, WrongState
 from marketplace.kernel.ids import new_id
 from marketplace.kernel.ports import Ports
@@ -217,6 +218,8 @@ def top_up(
         elder = _elder(session, actor, Action.TOP_UP, request.elder_id, at)
         terms = _terms(session, "CHAR", elder, at, grant="top_up")
         _entitled(session, terms, elder.id, at)
+        of = f"top_up/{elder.district_code}"
+        once_for_number(session, of=of, number=request.receipt, field="receipt", at=at)
         filled = purses.top_up(
             session,
             terms,
@@ -242,7 +245,7 @@ def top_up(
 def credit_hours(
     session: Session, ports: Ports, actor: Actor, *, key: str, request: CreditHours
 ) -> PurseFilled:
-    """Credit verified hours of helping to an elder's account, in whole blocks."""
+    """Credit verified hours of helping to an elder's account, in whole blocks, once for their record."""
     if not request.record.strip():
         raise BadInput(field="record", value="", expected="the volunteer register's entry")
 
@@ -251,6 +254,8 @@ def credit_hours(
         terms = _terms(session, "TB", elder, at, grant="earned")
         _whole_blocks(terms, request.minutes)
         _entitled(session, terms, elder.id, at)
+        of = f"credit_hours/{elder.district_code}"
+        once_for_number(session, of=of, number=request.record, field="record", at=at)
         filled = purses.earn_hours(
             session,
             terms,

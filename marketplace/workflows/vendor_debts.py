@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from marketplace.kernel import audit
 from marketplace.kernel.actor import Actor
 from marketplace.kernel.clock import Period, local
+from marketplace.kernel.commands import once_for_number
 from marketplace.kernel.errors import BadInput
 from marketplace.kernel.ids import new_id
 from marketplace.kernel.ports import Ports
@@ -119,13 +120,18 @@ class Settled:
 def repay(
     session: Session, ports: Ports, actor: Actor, *, key: str, request: RepayRequest
 ) -> Settled:
-    """Book a vendor's repayment; raises ``BadInput`` for more than it owes."""
+    """Book a vendor's repayment, once for the bank's number of it.
+
+    Raises ``BadInput`` for more than it owes, ``NumberTaken`` for a number that was booked before.
+    """
     if not request.receipt.strip():
         raise BadInput(field="receipt", value="", expected="the bank's number of the payment")
 
     def run(at: datetime) -> Settled:
         require(actor, Action.APPROVE_STATEMENT, _about(request.vendor_id, request.district_code))
         stands = carried(session, request.vendor_id, request.district_code, lock=True)
+        of = f"repay_debt/{request.district_code}"
+        once_for_number(session, of=of, number=request.receipt, field="receipt", at=at)
         return set_off(
             session, actor, stands, fen=request.fen, reason=request.receipt.strip(), at=at
         )

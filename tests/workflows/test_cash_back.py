@@ -9,7 +9,7 @@ from sqlalchemy import select, text
 
 from marketplace.kernel.actor import Actor, Role
 from marketplace.kernel.db import transaction
-from marketplace.kernel.errors import BadInput, NotAllowed, NotFound
+from marketplace.kernel.errors import BadInput, NotAllowed, NotFound, NumberTaken
 from marketplace.kernel.outbox import OutboxMessage
 from marketplace.queries.bill import OwnMoney, bill
 from marketplace.queries.statements import document
@@ -48,8 +48,8 @@ def handed(session, ports, fen, key="back", actor=VENDOR, work_order_id="Y1"):
     return return_cash(session, ports, actor, key=key, request=request)
 
 
-def at_desk(session, ports, fen, key="desk", actor=BUREAU):
-    request = DeskRefundRequest("E1", fen, "收据 18")
+def at_desk(session, ports, fen, key="desk", actor=BUREAU, receipt=None):
+    request = DeskRefundRequest("E1", fen, receipt or f"收据 {key}")
     return refund_at_desk(session, ports, actor, key=key, request=request)
 
 
@@ -129,9 +129,12 @@ def test_cash_that_was_not_handed_back_is_deducted_from_the_vendor(session, port
     assert done.paid_fen == 13_500 - fen
     assert due(session) == 0
     # The elder has it to the good with the bank and gets it over the counter.
-    left = at_desk(session, ports, fen)
+    at_desk(session, ports, 1, key="first")
+    with pytest.raises(NumberTaken):
+        at_desk(session, ports, 1, key="another", receipt="收据 first")
+    left = at_desk(session, ports, fen - 1)
     assert (left.credit_fen, owed_fen(session, "E1")) == (0, 0)
-    assert at_desk(session, ports, fen) == left
+    assert at_desk(session, ports, fen - 1) == left
     assert bank(session) == 13_500
     with pytest.raises(BadInput):
         at_desk(session, ports, 1, key="more")

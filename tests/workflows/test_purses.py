@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from marketplace.kernel.actor import Actor, Role
 from marketplace.kernel.db import prepare_engine, transaction
-from marketplace.kernel.errors import BadInput, NotAllowed, NotFound, WrongState
+from marketplace.kernel.errors import BadInput, NotAllowed, NotFound, NumberTaken, WrongState
 from marketplace.queries.purse_history import movements
 from marketplace.vouchers import programmes, service
 from marketplace.vouchers.ledger import EntitlementTooSmall
@@ -84,13 +84,13 @@ def decided(session, ports, application, actor=STREET, approve=True, k=None):
     return decide_application(session, ports, actor, key=k or key(), request=request)
 
 
-def filled(session, ports, fen, actor=WORKER, k=None):
-    request = TopUp("E1", fen, "receipt 7")
+def filled(session, ports, fen, actor=WORKER, k=None, receipt=None):
+    request = TopUp("E1", fen, receipt or k or key())
     return top_up(session, ports, actor, key=k or key(), request=request)
 
 
-def credited(session, ports, minutes, elder="E1", actor=STREET):
-    request = CreditHours(elder, minutes, "volunteer register 12")
+def credited(session, ports, minutes, elder="E1", actor=STREET, record=None):
+    request = CreditHours(elder, minutes, record or key())
     return credit_hours(session, ports, actor, key=key(), request=request)
 
 
@@ -211,6 +211,23 @@ def test_the_gift_ends_at_the_years_cap_and_begins_again_in_the_next(register, p
 def test_a_repeated_top_up_is_one(register, ports):
     assert filled(register, ports, 10_000, k="t") == filled(register, ports, 10_000, k="t")
     assert left(register, "ent:CHAR:E1:2026-11") == 15_000
+
+
+def test_one_receipt_fills_one_purse_once_whoever_brings_it(register, ports):
+    account = filled(register, ports, 10_000, receipt="收据 7").account_id
+    with pytest.raises(NumberTaken):
+        filled(register, ports, 10_000, actor=STREET, receipt=" 收据７")
+    request = TopUp("E3", 10_000, "收据 7")
+    with pytest.raises(NumberTaken):
+        top_up(register, ports, WORKER, key=key(), request=request)
+    assert left(register, account) == 15_000
+
+
+def test_one_entry_of_the_volunteer_register_is_credited_once(register, ports):
+    account = credited(register, ports, 120, record="12").account_id
+    with pytest.raises(NumberTaken):
+        credited(register, ports, 120, actor=BUREAU, record="12")
+    assert left(register, account) == 120
 
 
 @pytest.mark.parametrize("fen", [0, -1, 1_000_001])

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from marketplace.kernel.actor import Actor, Role
 from marketplace.kernel.clock import Period, instant_of
 from marketplace.kernel.db import transaction
-from marketplace.kernel.errors import BadInput, NotAllowed, NotFound, WrongState
+from marketplace.kernel.errors import BadInput, NotAllowed, NotFound, NumberTaken, WrongState
 from marketplace.settlement import debts
 from marketplace.settlement import service as settlement
 from marketplace.settlement.models import Statement
@@ -107,8 +107,8 @@ def owed(session, actor=BUREAU):
     return sum(d.debt_fen for d in debts_of(session, actor))
 
 
-def pay_back(session, ports, fen, key="r", actor=BUREAU, district=DISTRICT):
-    request = RepayRequest("V1", district, fen, "银行回单 77")
+def pay_back(session, ports, fen, key="r", actor=BUREAU, district=DISTRICT, receipt=None):
+    request = RepayRequest("V1", district, fen, receipt or f"银行回单 {key}")
     return repay(session, ports, actor, key=key, request=request)
 
 
@@ -162,6 +162,14 @@ def test_a_debt_is_repaid_in_parts_and_never_beyond_it(session, ports, owing):
     # What is left is what was held back of November.
     assert sum(due(session, c) for c in BUREAUS) == 1_500
     assert proven(session) == []
+
+
+def test_one_payment_of_the_bank_is_booked_once_whatever_key_it_comes_with(session, ports, owing):
+    before = owed(session)
+    pay_back(session, ports, 100, key="a", receipt="回单 77")
+    with pytest.raises(NumberTaken):
+        pay_back(session, ports, 100, key="b", receipt="回单77 ")
+    assert owed(session) == before - 100
 
 
 def test_only_civil_affairs_of_the_district_books_a_repayment(session, ports, owing):
