@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,7 @@ def app(tmp_path_factory: pytest.TempPathFactory):
     return create_app(Settings(instance=tmp_path_factory.mktemp("messages")))
 
 
+@cache
 def posts() -> list[tuple[str, ast.expr]]:
     """File and line of every posting, and what it names as its template."""
     found = []
