@@ -272,6 +272,16 @@ def _changes(entries: Sequence[Entry]) -> dict[str, list[int]]:
     return changes
 
 
+def lock(session: Session, account_ids: Iterable[str]) -> None:
+    """Keep accounts from changing until the transaction ends, taken in the order in which postings do.
+
+    Whoever reads what it then moves, or makes two postings, locks all of their accounts before.
+    """
+    # Sorted here, as every movement sorts them: a database has an order of its own for letters.
+    for account_id in sorted(set(account_ids)):
+        session.execute(select(_A.id).where(_A.id == account_id).with_for_update())
+
+
 def debit_posted(session: Session, amounts: dict[str, int]) -> None:
     """Debit accounts for transfers that the caller inserts itself, in bulk with their new accounts."""
     parameters = [

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from marketplace.kernel.errors import BadInput
 from marketplace.vouchers.grants import budget_account
-from marketplace.vouchers.ledger import Account, Entry, open_accounts, post
+from marketplace.vouchers.ledger import Account, Entry, lock, open_accounts, post
 from marketplace.vouchers.models import AccountKind, LedgerAccount, LedgerTransfer
 from marketplace.vouchers.own_debts import CASH_BACK, Reckoned, reckoned
 from marketplace.vouchers.programmes import OWN
@@ -150,6 +150,10 @@ def settle_holdback(
                 )
     if entries:
         open_accounts(session, accounts)
+        # What the vendor owes may be kept of it right after: another posting, of accounts of its own.
+        of = LedgerAccount
+        dues = select(of.id).where(of.vendor_id == vendor_id, of.kind == AccountKind.DUE.value)
+        lock(session, [*(a.id for a in accounts), *session.scalars(dues)])
         post(session, entries, at=at)
 
 
@@ -225,12 +229,15 @@ def give_back(
     In cash by the vendor who took it, else over the counter out of the district's bank. Raises
     ``BadInput`` for more than the elder has to the good, or than this vendor took.
     """
-    owed, stands = lock_owed(session, elder_id)
+    district = session.scalar(
+        select(LedgerAccount.district_code).where(LedgerAccount.id == owed_account(elder_id))
+    )
+    to = due_vendor(vendor_id, OWN) if vendor_id else bank_account(district or "")
+    open_accounts(session, [to])
+    owed, stands = lock_owed(session, elder_id, to.id)
     most = stands.credit if vendor_id is None else stands.most_to_hand_back(vendor_id)
     if owed is None or not 0 < fen <= most:
         raise BadInput(field="fen", value=fen, expected=f"1 to {max(most, 0)}")
-    to = due_vendor(vendor_id, OWN) if vendor_id else bank_account(owed.district_code or "")
-    open_accounts(session, [to])
     entry = Entry(
         id=entry_id,
         kind="direct",
@@ -246,16 +253,17 @@ def give_back(
     return stands.credit - fen
 
 
-def lock_owed(session: Session, elder_id: str) -> tuple[LedgerAccount | None, Reckoned]:
+def lock_owed(
+    session: Session, elder_id: str, *others: str
+) -> tuple[LedgerAccount | None, Reckoned]:
     """Return an elder's own-money account and how the elder stands: who takes or gives money of one
-    elder meets here."""
+    elder meets here.
+
+    ``others``: the accounts that the money comes from or goes to, which postings take before it.
+    """
     account = owed_account(elder_id)
-    owed = session.scalars(
-        select(LedgerAccount)
-        .where(LedgerAccount.id == account)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).one_or_none()
+    lock(session, [account, *others])
+    owed = session.get(LedgerAccount, account, populate_existing=True)
     return owed, reckoned(session, [account])[account]
 
 
@@ -270,15 +278,15 @@ class Refund:
 
 def plan_refunds(session: Session, *, elder_id: str, period: str, at: datetime) -> list[Refund]:
     """Write the refunds of what an elder paid beyond what is owed, newest bill first."""
-    owed, stands = lock_owed(session, elder_id)
+    t = LedgerTransfer
+    paid_in = (t.credit_account == owed_account(elder_id), t.code == "family_account")
+    banks = session.scalars(select(t.debit_account).where(*paid_in).distinct())
+    owed, stands = lock_owed(session, elder_id, *banks)
     if owed is None:
         return []
     left = stands.credit
-    t = LedgerTransfer
     bills = session.execute(
-        select(t.id, t.amount, t.debit_account)
-        .where(t.credit_account == owed.id, t.code == "family_account")
-        .order_by(t.serial.desc())
+        select(t.id, t.amount, t.debit_account).where(*paid_in).order_by(t.serial.desc())
     ).all()
     refunds, entries = [], []
     for entry_id, paid, bank in bills:

@@ -12,7 +12,7 @@ from marketplace.kernel.clock import Period, local
 from marketplace.kernel.errors import WrongState
 from marketplace.vouchers.expected import Sold
 from marketplace.vouchers.holds import hold
-from marketplace.vouchers.ledger import Entry
+from marketplace.vouchers.ledger import Entry, lock
 from marketplace.vouchers.models import Entitlement, LedgerAccount, LedgerTransfer, PriceSplit
 from marketplace.vouchers.programmes import OWN
 from marketplace.vouchers.quotes import Quote, QuoteRequest, quote_again
@@ -60,9 +60,7 @@ def lock_purses(session: Session, elder_id: str) -> None:
     """
     a = LedgerAccount
     mine = select(a.id).where(a.elder_id == elder_id, a.kind.in_(["day", "entitlement"]))
-    # Sorted here, as every movement sorts them: a database has an order of its own for letters.
-    for account_id in sorted(session.scalars(mine)):
-        session.execute(select(a.id).where(a.id == account_id).with_for_update())
+    lock(session, session.scalars(mine).all())
 
 
 def requote(

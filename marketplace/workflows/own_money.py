@@ -26,7 +26,8 @@ from marketplace.kernel.ports import (
 from marketplace.orders import service as orders
 from marketplace.vouchers import payouts
 from marketplace.vouchers.models import LedgerAccount, LedgerTransfer
-from marketplace.vouchers.splits import owed_account
+from marketplace.vouchers.programmes import OWN
+from marketplace.vouchers.splits import due_account, owed_account
 from marketplace.workflows import policy, subjects
 from marketplace.workflows.outside import MOST_REFUSALS, note, put_off
 from marketplace.workflows.policy import Action
@@ -123,8 +124,9 @@ def _take_cash(
 ) -> Paid:
     row = orders.work_order(session, request.work_order_id)
     policy.require(actor, Action.TAKE_CASH, subjects.about_work_order(session, actor, row))
-    _, stands = payouts.lock_owed(session, row.elder_id)
-    most = stands.open.get(row.vendor_id or "", 0)
+    vendor_id = row.vendor_id or ""
+    _, stands = payouts.lock_owed(session, row.elder_id, due_account(vendor_id, OWN))
+    most = stands.open.get(vendor_id, 0)
     # Cash stays with the vendor: never more than the elder owes for its own services.
     if not 0 < request.fen <= most:
         raise BadInput(field="fen", value=request.fen, expected=f"1 to {most}")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import pytest
 from sqlalchemy import func, select
 
@@ -13,6 +16,7 @@ from marketplace.kernel.errors import BadInput, NotAllowed, NotFound
 from marketplace.kernel.ports import DeliveryFailed, OutsideRefused
 from marketplace.orders.models import WorkOrder
 from marketplace.queries.messages import said_to
+from marketplace.vouchers import payouts, service
 from marketplace.vouchers.models import LedgerAccount, LedgerTransfer
 from marketplace.workflows.own_money import (
     BillRequest,
@@ -24,8 +28,18 @@ from marketplace.workflows.own_money import (
     take_cash,
 )
 from marketplace.workflows.reverse import ReverseRequest, reverse
-from tests.builders import DISTRICT, a_hold, a_service, a_vendor, an_elder
-from tests.workflows.months import BUREAU, VENDOR, close, due, proven, sign_all
+from tests.builders import DISTRICT, NOW, a_confirmed_visit, a_hold, a_service, a_vendor, an_elder
+from tests.workflows.months import (
+    BUREAU,
+    VENDOR,
+    close,
+    due,
+    proven,
+    serve_own,
+    sign_all,
+    take_back,
+)
+from tests.workflows.overlap import at_once
 
 HOTLINE = Actor("u-hotline", Role.HOTLINE)
 
@@ -186,6 +200,68 @@ def test_a_provider_that_is_away_stops_nothing_else(session, ports, november, mo
         collect(session, ports)
     assert collect(session, ports).booked == 0
     assert (count(session, "family_account"), owed_fen(session, "E1")) == (1, 0)
+
+
+def captured(session):
+    service.capture(session, work_order_id="Y1", visit_id="X-Y1", vendor_id="V1", at=NOW)
+
+
+def family_pays(session, payment_id="B-late"):
+    payouts.record_payment(
+        session,
+        payment_id=payment_id,
+        elder_id="E1",
+        district_code=DISTRICT,
+        vendor_id=None,
+        fen=100,
+        method="family_account",
+        period="2026-12",
+        at=NOW,
+    )
+
+
+@pytest.mark.parametrize(("vendor_id", "other"), [("V1", captured), (None, family_pays)])
+def test_giving_back_and_what_moves_the_same_money_never_wait_for_each_other(
+    session, ports, november, database_url, monkeypatch, vendor_id, other
+):
+    with transaction(session):
+        serve_own(session, "Y0")
+        version = a_service(session, "SG001", price_fen=1_000, subsidised=False)
+        a_hold(session, id="Y1", version=version, vendor_id="V1")
+        a_confirmed_visit(session, "Y1")
+        family_pays(session, "B-early")
+    request = CashRequest("Y0", owed_fen(session, "E1"))
+    take_cash(session, ports, VENDOR, key="cash", request=request)
+    take_back(session, ports, "Y0")
+    session.rollback()
+    began, reckon = threading.Event(), payouts.reckoned
+
+    def reckon_slowly(*of):
+        began.set()
+        time.sleep(0.7)
+        return reckon(*of)
+
+    def give(s):
+        with transaction(s):
+            return payouts.give_back(
+                s,
+                entry_id="cash_back/x" if vendor_id else "refund/desk/x",
+                elder_id="E1",
+                vendor_id=vendor_id,
+                fen=100,
+                period="2026-12",
+                at=NOW,
+                work_order_id="Y0" if vendor_id else None,
+            )
+
+    def meanwhile(s):
+        began.wait(timeout=10)
+        with transaction(s):
+            other(s)
+
+    monkeypatch.setattr(payouts, "reckoned", reckon_slowly)
+    left, _ = at_once(database_url, give, meanwhile)
+    assert left > 0
 
 
 def test_what_a_family_paid_reaches_the_vendor_with_its_statement(session, ports, november):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,7 +17,10 @@ from marketplace.settlement import debts
 from marketplace.settlement import service as settlement
 from marketplace.settlement.models import Statement
 from marketplace.settlement.verify import verify as settlement_verify
+from marketplace.vouchers import ledger, payouts, repayments
+from marketplace.vouchers.ledger import Entry
 from marketplace.vouchers.models import LedgerAccount
+from marketplace.vouchers.payouts import HoldbackPart
 from marketplace.workflows import vendor_debts
 from marketplace.workflows.cash_back import DeskRefundRequest, refund_at_desk
 from marketplace.workflows.holdback import release_holdback, score_holdback
@@ -68,7 +73,7 @@ from tests.workflows.months import (
     sign_all,
     take_back,
 )
-from tests.workflows.overlap import overlapping
+from tests.workflows.overlap import at_once, overlapping
 from vendors.models import Caregiver, Vendor
 
 BUREAU_3 = Actor("bureau-3", Role.BUREAU, district_code=DISTRICT)
@@ -213,6 +218,33 @@ def test_the_quarters_holdback_is_set_off_against_the_debt(session, ports, owing
     assert release_holdback(session, ports, BUREAU_2, **Q4).is_released
     assert owed(session) == 13_500
     assert proven(session) == []
+
+
+def test_a_holdback_that_is_set_off_and_a_visits_money_never_wait_for_each_other(
+    session, ports, owing, database_url
+):
+    session.rollback()
+    month = {"vendor_id": "V1", "district_code": DISTRICT, "period": "2027-01", "at": JANUARY_2}
+    began = threading.Event()
+
+    def paid(s):
+        held = HoldbackPart(ST, "2026-11", "LV", 1_000, 1_000)
+        with transaction(s):
+            payouts.settle_holdback(s, quarter="2026Q4", parts=[held], **month)
+            began.set()
+            time.sleep(0.7)
+            part = (DECEMBERS, "GP-A2", 1_000)
+            repayments.settle(s, code="repayment", id="r", parts=[part], **month)
+
+    def moved(s):
+        # As a visit's capture does: several of a vendor's accounts in one posting.
+        began.wait(timeout=10)
+        entry = Entry("x", "direct", "x", "fen", "due:V1:GP-A2", "due:V1:LV", 1, "2027-01")
+        with transaction(s):
+            ledger.post(s, [entry], at=JANUARY_2)
+
+    at_once(database_url, paid, moved)
+    assert due(session, "LV") == 1_000 - 1_000 - 10_000 + 1
 
 
 def test_a_debt_is_given_up_by_two_persons_with_their_reasons(session, ports, owing):
