@@ -11,6 +11,7 @@ with another pack's: equal heads mean that no entry before them was changed sinc
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import sys
@@ -18,6 +19,9 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 UNIT = "\x1f"
+
+
+SUMS = ("total_fen", "payable_fen", "outside_fen", "own_fen", "holdback_fen")
 
 
 class Wrong(Exception):
@@ -75,6 +79,11 @@ def check_statement(statement: dict) -> None:
         for payer, fen in parts.items():
             by_payer[payer] = by_payer.get(payer, 0) + fen
     demand(digest.hexdigest() == statement["sha256"], "the statement is not what was hashed")
+    # What is read beside the head is what the head says: only the head is hashed.
+    names = ("id", "period", "vendor_id", None, None, None, *SUMS)
+    for name, hashed in zip(names, statement["head"], strict=True):
+        demand(name is None or statement[name] == hashed, f"{name} is not what was hashed")
+    demand(len(statement["lines"]) == statement["head"][5], "lines are missing")
     demand(total == statement["total_fen"], f"the lines sum to {total} fen, not to the total")
     by_payer = {payer: fen for payer, fen in by_payer.items() if fen}
     demand(by_payer == statement["by_programme"], "the payers' parts are not those of the lines")
@@ -93,6 +102,45 @@ def check_statement(statement: dict) -> None:
             signature["content_sha256"] == statement["sha256"],
             f"signature {signature['step']}: it stands under another content",
         )
+
+
+def check_sheet(statement: dict) -> None:
+    """Hold the sheet that people read against the statement: its sums, and each line's work order and sum.
+
+    A pack may be without a sheet: then its file is empty.
+    """
+    if (HERE / "statement.csv").stat().st_size == 0:
+        return
+    with (HERE / "statement.csv").open(encoding="utf-8-sig", newline="") as sheet:
+        rows = [row for row in csv.reader(sheet) if row]
+    heads = [n for n, row in enumerate(rows) if row[0] == "序号"]
+    demand(len(heads) == 1, "statement.csv: it has no lines")
+    said = {row[0]: row[1] for row in rows[: heads[0]]}
+    for name, wanted in (
+        ("服务总额（元）", yuan(statement["total_fen"])),
+        ("其中：民政应付（元）", yuan(statement["payable_fen"])),
+        ("内容校验", statement["sha256"]),
+    ):
+        demand(said.get(name) == wanted, f"statement.csv: {name} is not the statement's")
+    lines = statement["lines"]
+    found = rows[heads[0] + 1 :][: len(lines)]
+    demand(len(found) == len(lines), "statement.csv: lines are missing")
+    for line, row in zip(lines, found, strict=True):
+        # A leading apostrophe keeps spreadsheets from taking a number for a formula.
+        wanted = (
+            str(line["number"]),
+            line["work_order_id"],
+            yuan(sum(line["by_programme"].values())),
+        )
+        demand(
+            (row[0], row[2].removeprefix("'"), row[-1]) == wanted,
+            f"statement.csv: line {line['number']} is not the statement's",
+        )
+
+
+def yuan(fen: int) -> str:
+    """Return an amount as it stands on the sheet."""
+    return f"{'-' if fen < 0 else ''}{abs(fen) // 100}.{abs(fen) % 100:02d}"
 
 
 def check_ledger(seals: list[dict]) -> tuple[set[str], str]:
@@ -159,18 +207,14 @@ def check_sample(sample: dict, lines: dict, sealed: set[str]) -> None:
     demand(paid == line["by_programme"], f"{name}: the entries pay {paid}, not what the line says")
     visits = {v["id"]: v for v in sample["visits"]}
     demand(line["visit_id"] in visits, f"{name}: the line's visit is missing")
+    paid_for = visits[line["visit_id"]]
+    six = ("service_code", "elder_id", "caregiver_id", "visit_on", "check_in_at", "check_out_at")
+    demand(all(paid_for[fact] for fact in six), f"{name}: visit {paid_for['id']} lacks a fact")
     for visit in visits.values():
-        six = (
-            "service_code",
-            "elder_id",
-            "caregiver_id",
-            "visit_on",
-            "check_in_at",
-            "check_out_at",
-        )
-        demand(all(visit[fact] for fact in six), f"{name}: visit {visit['id']} lacks a fact")
         demand(visit["elder_id"] == line["elder_id"], f"{name}: visit {visit['id']}: another elder")
-        demand(visit["check_in_at"] < visit["check_out_at"], f"{name}: its visit ends too early")
+        # A meal at a site is handed over at one reading; of a crew one may not have checked out.
+        ended = visit["check_out_at"] or visit["check_in_at"]
+        demand(visit["check_in_at"] <= ended, f"{name}: its visit ends too early")
         demand(visit["work_order_id"] == name, f"{name}: visit {visit['id']} is another's")
     redeemed = {e["visit_id"] for e in entries if e["kind"] == "post"}
     demand(redeemed == {line["visit_id"]}, f"{name}: its entries name another visit")
@@ -182,12 +226,13 @@ def main() -> int:
         files = check_files()
         statement = read("statement.json")
         check_statement(statement)
+        check_sheet(statement)
         sealed, head = check_ledger(read("seals.json"))
         lines = {(x["work_order_id"], x["kind"]): x for x in statement["lines"]}
         samples = read("sample.json")
         for sample in samples:
             check_sample(sample, lines, sealed)
-    except (Wrong, KeyError, ValueError, OSError) as wrong:
+    except (Wrong, KeyError, IndexError, ValueError, OSError) as wrong:
         sys.stdout.write(f"WRONG: {wrong}\n")
         return 1
     sys.stdout.write(

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from marketplace.elders import consents
 from marketplace.kernel import audit
 from marketplace.kernel.actor import SYSTEM, Actor, Role
-from marketplace.kernel.errors import BadInput
+from marketplace.kernel.errors import BadInput, Conflict
 from marketplace.kernel.ids import new_id
 from marketplace.kernel.ports import Ports
 from marketplace.orders import listed
@@ -27,6 +27,12 @@ from marketplace.workflows import judge, policy, subjects
 from marketplace.workflows.payers import merged, sees_payers
 from marketplace.workflows.policy import Action
 from marketplace.workflows.step import run_step
+
+
+class VisitNotEnded(Conflict):
+    """Nobody checked out: without its end a visit is on no statement, so nothing is paid for it. Its
+    times can be corrected first. Facts: ``id``."""
+
 
 METHODS: dict[Role, tuple[str, ...]] = {
     Role.ELDER: ("tap", "pin"),
@@ -135,9 +141,9 @@ def settle_visit(
     minutes: int | None = None,
     decided_late: bool = False,
 ) -> Confirmed:
-    """Move a work order to ``confirmed`` and capture its hold, once, for its first visit.
+    """Move a work order to ``confirmed`` and capture its hold, once, for its first visit that ended.
 
-    ``minutes``: what is paid of the standard where that is less than all.
+    ``minutes``: what is paid of the standard where that is less than all. Raises ``VisitNotEnded``.
     """
     row = orders.move(
         session,
@@ -148,7 +154,10 @@ def settle_visit(
         actor=actor,
         reason=reason,
     )
-    visit = visits.of_work_order(session, work_order_id)[0]
+    ended = [v for v in visits.of_work_order(session, work_order_id) if v.check_out_at is not None]
+    if not ended:
+        raise VisitNotEnded(id=work_order_id)
+    visit = ended[0]
     receipt = vouchers.capture(
         session,
         work_order_id=row.id,
@@ -162,13 +171,14 @@ def settle_visit(
 
 
 NOT_DUE = (
+    VisitNotEnded,
     vouchers.CaptureTooLate,
     vouchers.HoldGone,
     vouchers.HoldMissing,
     vouchers.PackageNotDelivered,
 )
-"""Why a hold cannot be captured now: its month is over, its grant has not come yet, or a package
-lacks the month's other visits."""
+"""Why a hold cannot be captured now: the visit has no end, its month is over, its grant has not come
+yet, or a package lacks the month's other visits."""
 
 
 def settle_if_due(

@@ -19,7 +19,7 @@ from marketplace.kernel.actor import Actor, Role
 from marketplace.kernel.audit import AuditEvent
 from marketplace.kernel.errors import BadInput, NotAllowed
 from marketplace.queries.statements import document, notice
-from marketplace.settlement.export import notice_csv, to_html
+from marketplace.settlement.export import notice_csv, to_csv, to_html
 from marketplace.workflows.evidence import make_pack
 from marketplace.workflows.evidence_facts import NotSealed
 from marketplace.workflows.ledger import seal_ledger
@@ -31,6 +31,7 @@ AUDITOR = Actor("auditor-1", Role.AUDITOR)
 
 def packed(session, ports, path, **changed):
     values = {"statement_id": ST, "sample": 5, "draw": "x", "reason": "年度审计", "path": path}
+    values["sheet"] = to_csv(document(session, ST))
     return make_pack(session, ports, AUDITOR, **{**values, **changed})
 
 
@@ -66,6 +67,16 @@ def test_a_script_without_our_code_accepts_the_pack(pack):
     assert "head of the chain" in done.stdout
 
 
+def test_a_meal_that_was_handed_over_at_one_reading_is_no_fault(pack):
+    sample = json.loads((pack / "sample.json").read_text(encoding="utf-8"))
+    for visit in sample[0]["visits"]:
+        visit["check_out_at"] = visit["check_in_at"]
+    (pack / "sample.json").write_text(json.dumps(sample), encoding="utf-8")
+    rehash(pack, "sample.json")
+    done = verified(pack)
+    assert done.returncode == 0, done.stdout
+
+
 def rehash(folder, name):
     """Make the manifest fit a changed file, as whoever changes one would."""
     manifest = json.loads((folder / "manifest.json").read_text())
@@ -83,6 +94,15 @@ def rehash(folder, name):
             "the statement is not what was hashed",
         ),
         ("statement.json", '"LV": 10000', '"LV": 10001', "the payers' parts are not"),
+        ("statement.json", '"payable_fen": ', '"payable_fen": 1', "payable_fen is not what was"),
+        ("statement.json", '"own_fen": ', '"own_fen": 1', "own_fen is not what was hashed"),
+        (
+            "statement.csv",
+            "服务总额（元）,",
+            "服务总额（元）,1",
+            "服务总额（元） is not the statement's",
+        ),
+        ("statement.csv", ",W1,", ",W9,", "statement.csv: line 1 is not the statement's"),
         ("statement.json", '"reason": "disputed"', '"reason": "x"', "the closing is not"),
         ("sample.json", '"amount": 10000', '"amount": 10001', "stands in no sealed batch"),
         ("sample.json", '"check_out_at": "2026', '"check_out_at": "2025', "ends too early"),

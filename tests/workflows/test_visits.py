@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import func, select
 
 from marketplace.kernel.actor import Actor, Role
+from marketplace.kernel.db import transaction
 from marketplace.kernel.errors import (
     BadInput,
     NotAllowed,
@@ -32,6 +33,7 @@ from marketplace.workflows.confirm import (
     ConfirmRequest,
     DisputeRequest,
     ResolveRequest,
+    VisitNotEnded,
     auto_confirm,
     confirm,
     dispute,
@@ -43,6 +45,7 @@ from marketplace.workflows.shown import Shown
 from marketplace.workflows.substitute import SubstituteRequest, substitute
 from marketplace.workflows.upkeep import upkeep
 from marketplace.workflows.visit import CheckInRequest, CheckOutRequest, check_in, check_out
+from tests import builders
 from tests.workflows import world
 from tests.workflows.world import (
     C1,
@@ -203,6 +206,25 @@ def test_a_tag_that_nobody_checked_counts_where_the_phone_is(city, ports, clock)
         enter(city, ports, clock, work_order_id, method="nfc", lat=None, lng=None)
     enter(city, ports, clock, work_order_id, method="nfc", lat=32.52)
     assert leave(city, ports, clock).findings[0]["rule"] == "F03"
+
+
+def test_a_visit_that_nobody_ended_is_not_paid_however_short(city, ports, clock):
+    """It would be on no statement: the elder would pay and nobody get the money."""
+    with transaction(city):
+        builders.a_service(city, "ZJ009", duration_min=10)
+    work_order_id = assigned(city, ports, service="ZJ009")
+    enter(city, ports, clock, work_order_id)
+    clock.advance(days=2)
+    upkeep(city, ports)
+    clock.advance(days=3)
+    upkeep(city, ports)
+    assert state_of(city, work_order_id) == "disputed"
+    request = ResolveRequest(work_order_id, "pay", "the elder says she came")
+    with pytest.raises(VisitNotEnded):
+        resolve(city, ports, STREET, key=key(), request=request)
+    assert kinds(city, work_order_id) == ["pending"]
+    request = ResolveRequest(work_order_id, "void", "no end was ever told")
+    assert resolve(city, ports, STREET, key=key(), request=request).captured_fen == 0
 
 
 def test_a_short_visit_is_blocked(city, ports, clock):

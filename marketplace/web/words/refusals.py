@@ -18,6 +18,9 @@ ERRORS: dict[str, Any] = {
     "conflict": _l("Somebody else changed this first. Load the page again."),
     "wrong_state": _l("This order has moved on in the meantime. Load the page again."),
     "key_reused": _l("This was sent before with other content. Load the page again."),
+    "visit_not_ended": _l(
+        "Nobody checked out of this visit. Let its times be corrected first, or void it."
+    ),
     "number_taken": _l("This paper was booked before under its number. Look at the number."),
     "window_passed": _l("That time has passed. Choose a later one."),
     "elder_not_served": _l("The register says that the elder is away. Ring 12349."),
