@@ -27,7 +27,7 @@ from marketplace.settlement.models import (
     StatementSignature,
 )
 from marketplace.vouchers import changes, payouts, programmes
-from marketplace.vouchers.models import LedgerAccount, LedgerTransfer
+from marketplace.vouchers.models import LedgerTransfer, PriceSplit
 from marketplace.vouchers.own_debts import CASH_BACK
 from marketplace.vouchers.programmes import OWN
 from marketplace.vouchers.splits import due_account
@@ -306,21 +306,17 @@ def _cash(session: Session, row: Statement) -> list[CashRow]:
     """Return the cash that a vendor took and handed back in a statement's month and district."""
     t, due = LedgerTransfer, due_account(row.vendor_id, OWN)
     found = session.execute(
-        select(t.at, t.code, t.work_order_id, LedgerAccount.elder_id, t.amount)
-        .join(
-            LedgerAccount,
-            (LedgerAccount.kind == "owed")
-            & LedgerAccount.id.in_([t.debit_account, t.credit_account]),
-        )
+        select(t.at, t.code, t.work_order_id, PriceSplit.elder_id, t.amount)
+        .join(PriceSplit, PriceSplit.work_order_id == t.work_order_id)
         .where(
             (t.debit_account == due) | (t.credit_account == due),
             t.code.in_(CASH_ZH),
             t.period == row.period,
-            LedgerAccount.district_code == row.district_code,
+            PriceSplit.district_code == row.district_code,
         )
         .order_by(t.serial)
     )
-    return [CashRow(r.at, r.code, r.work_order_id or "", r.elder_id or "", r.amount) for r in found]
+    return [CashRow(r.at, r.code, r.work_order_id, r.elder_id, r.amount) for r in found]
 
 
 def _own_passed(session: Session, row: Statement) -> int:

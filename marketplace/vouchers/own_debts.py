@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, select
+from sqlalchemy import ColumnElement, Connection, Row, func, select
 from sqlalchemy.orm import Session
 
-from marketplace.vouchers.models import LedgerAccount, LedgerTransfer
+from marketplace.vouchers.models import LedgerAccount, LedgerTransfer, PriceSplit
 from marketplace.vouchers.programmes import OWN
 from marketplace.vouchers.splits import due_account
 
@@ -27,24 +27,26 @@ CASH_BACK = "cash_back"
 class Move:
     """One movement of an elder's own money. ``kind``: ``charge`` and ``back`` of a vendor's service,
     ``cash`` to a vendor and ``handed`` back by it, ``paid`` to the bank, ``refund`` from it. ``of``: the
-    charge taken back."""
+    charge taken back. ``district_code``: where the service was, of charges and of what is handed back."""
 
     id: str
     kind: str
     fen: int
     vendor_id: str = ""
     of: str = ""
+    district_code: str = ""
 
 
 @dataclass(slots=True)
 class Reckoned:
-    """By vendor: what is still open, and what the bank holds for it or has passed on to it (less than
-    nothing: what the vendor owes the bank). ``back``: cash of charges taken back that the vendor has not
-    handed back. ``credit``: what the elder has to the good. ``wrong``: movements that gave back more.
+    """By vendor: what is still open. ``settled``: by vendor and district of the services, what the bank
+    holds for it or has passed on to it (less than nothing: what the vendor owes the bank). ``back``: cash
+    of charges taken back that the vendor has not handed back. ``credit``: what the elder has to the good.
+    ``wrong``: movements that gave back more.
     """
 
     open: dict[str, int] = field(default_factory=dict)
-    settled: dict[str, int] = field(default_factory=dict)
+    settled: dict[tuple[str, str], int] = field(default_factory=dict)
     back: dict[str, int] = field(default_factory=dict)
     credit: int = 0
     wrong: list[str] = field(default_factory=list)
@@ -57,6 +59,7 @@ class Reckoned:
 @dataclass(slots=True)
 class _Charge:
     vendor_id: str
+    district_code: str
     open: int
     by_bank: int = 0
     by_cash: int = 0
@@ -70,7 +73,7 @@ def reckon(moves: Iterable[Move]) -> Reckoned:
     any charge: from then on the cash is the vendor's debt to the bank.
     """
     charges: dict[str, _Charge] = {}
-    settled: dict[str, int] = {}
+    settled: dict[tuple[str, str], int] = {}
     cash: dict[str, int] = {}
     back: dict[str, int] = {}
     held = 0
@@ -79,18 +82,18 @@ def reckon(moves: Iterable[Move]) -> Reckoned:
         vendor_id = move.vendor_id
         match move.kind:
             case "charge":
-                charges[move.id] = _Charge(vendor_id, move.fen)
+                charges[move.id] = _Charge(vendor_id, move.district_code, move.fen)
             case "back":
                 charge = charges.pop(move.of)
                 freed, vendor_id = charge.by_bank + charge.by_cash, charge.vendor_id
                 held += freed
-                settled[vendor_id] = settled.get(vendor_id, 0) - freed
+                _add(settled, (vendor_id, charge.district_code), -freed)
                 back[vendor_id] = back.get(vendor_id, 0) + charge.by_cash
             case "cash":
                 cash[vendor_id] = cash.get(vendor_id, 0) + move.fen
             case "handed":
                 held -= move.fen
-                settled[vendor_id] = settled.get(vendor_id, 0) + move.fen
+                _add(settled, (vendor_id, move.district_code), move.fen)
                 back[vendor_id] = back.get(vendor_id, 0) - move.fen
             case "paid":
                 held += move.fen
@@ -102,7 +105,7 @@ def reckon(moves: Iterable[Move]) -> Reckoned:
             wrong.append(move.id)
         held -= _settle(charges.values(), cash, settled, held)
     stands = Reckoned(
-        settled={v: fen for v, fen in settled.items() if fen},
+        settled={of: fen for of, fen in settled.items() if fen},
         back={v: fen for v, fen in back.items() if fen},
         credit=held,
         wrong=wrong,
@@ -113,8 +116,15 @@ def reckon(moves: Iterable[Move]) -> Reckoned:
     return stands
 
 
+def _add(sums: dict[tuple[str, str], int], of: tuple[str, str], fen: int) -> None:
+    sums[of] = sums.get(of, 0) + fen
+
+
 def _settle(
-    charges: Iterable[_Charge], cash: dict[str, int], settled: dict[str, int], held: int
+    charges: Iterable[_Charge],
+    cash: dict[str, int],
+    settled: dict[tuple[str, str], int],
+    held: int,
 ) -> int:
     """Settle open charges, the oldest first, by cash and by what the bank holds; return what it gave."""
     given = 0
@@ -126,7 +136,7 @@ def _settle(
         fen = min(charge.open, max(held - given, 0))
         charge.open, charge.by_bank = charge.open - fen, charge.by_bank + fen
         given += fen
-        settled[vendor_id] = settled.get(vendor_id, 0) + fen
+        _add(settled, (vendor_id, charge.district_code), fen)
     return given
 
 
@@ -155,7 +165,10 @@ def _reckoned(session: Session | Connection, owed_accounts: Sequence[str]) -> di
                 t.reverses_id,
                 owed.label("owed"),
                 other.label("other"),
-            ).where(owed.in_(owed_accounts), t.kind.in_(["post", "direct", "reversal"]))
+                func.coalesce(PriceSplit.district_code, "").label("district_code"),
+            )
+            .outerjoin(PriceSplit, PriceSplit.work_order_id == t.work_order_id)
+            .where(owed.in_(owed_accounts), t.kind.in_(["post", "direct", "reversal"]))
         ):
             moves[row.owed].append((row.serial, _move(row, owes)))
     return {a: reckon(m for _, m in sorted(of, key=itemgetter(0))) for a, of in moves.items()}
@@ -165,7 +178,8 @@ def _move(row: Row[Any], owes: bool) -> Move:
     vendor_id = row.other.split(":")[1] if row.other.startswith("due:") else ""
     if owes:
         charged = "handed" if row.code == CASH_BACK else "charge"
-        return Move(row.id, charged if vendor_id else "refund", row.amount, vendor_id)
+        kind = charged if vendor_id else "refund"
+        return Move(row.id, kind, row.amount, vendor_id, district_code=row.district_code)
     if row.kind == "reversal":
         return Move(row.id, "back", row.amount, vendor_id, of=row.reverses_id)
     return Move(row.id, "cash" if vendor_id else "paid", row.amount, vendor_id)
@@ -176,16 +190,15 @@ def to_pass_on(
 ) -> dict[tuple[str, str], int]:
     """Return by vendor and district the fen that families paid its bank and that it has not passed on.
 
-    Less than nothing: what the vendor owes of cash and payments whose visits were taken back.
+    The district is that of the services, which stand on its statements: an elder who moved has charges in
+    two. Less than nothing: what the vendor owes of cash and payments whose visits were taken back.
     """
     rest = dict.fromkeys(vendors, 0)
     of_due = {due_account(vendor_id, OWN): vendor_id for vendor_id, _ in vendors}
-    charged = _charged(session, [*of_due], {district for _, district in vendors})
-    stands = reckoned(session, sorted({row.owed for row in charged}))
-    for row in charged:
-        vendor_id = of_due[row.due]
-        if (vendor_id, row.district_code) in rest:
-            rest[vendor_id, row.district_code] += stands[row.owed].settled.get(vendor_id, 0)
+    for stands in reckoned(session, _charged(session, [*of_due])).values():
+        for of, fen in stands.settled.items():
+            if of in rest:
+                rest[of] += fen
     banks = {f"bank:{district}": district for _, district in vendors}
     t = LedgerTransfer
     for due, bank, sign in (
@@ -203,18 +216,10 @@ def to_pass_on(
     return rest
 
 
-def _charged(
-    session: Session, dues: Collection[str], districts: Collection[str]
-) -> Sequence[Row[Any]]:
-    """Return whom vendors charged (``due``, ``owed``, ``district_code``), of those whose money a bank
-    has heard of."""
+def _charged(session: Session, dues: Collection[str]) -> Sequence[str]:
+    """Return the own-money accounts that vendors charged, of those whose money a bank has heard of."""
     t, a = LedgerTransfer, LedgerAccount
-    charged = (
-        select(t.credit_account.label("due"), t.debit_account.label("owed"))
-        .where(t.credit_account.in_(dues), t.code.in_([OWN, "fee"]))
-        .distinct()
-        .subquery()
-    )
+    charged = select(t.debit_account).where(t.credit_account.in_(dues), t.code.in_([OWN, "fee"]))
 
     def has(*made: ColumnElement[bool]) -> ColumnElement[bool]:
         return select(t.id).where(t.credit_account == a.id, *made).exists()
@@ -223,8 +228,6 @@ def _charged(
     paid = has(t.code == "family_account") | (
         has(t.code == "cash_at_door") & has(t.kind == "reversal")
     )
-    return session.execute(
-        select(charged.c.due, charged.c.owed, a.district_code)
-        .join(a, a.id == charged.c.owed)
-        .where(a.kind == "owed", a.district_code.in_(districts), paid)
+    return session.scalars(
+        select(a.id).where(a.kind == "owed", a.id.in_(charged), paid).order_by(a.id)
     ).all()

@@ -223,16 +223,14 @@ def give_back(
     period: str,
     at: datetime,
     work_order_id: str | None = None,
+    district_code: str = "",
 ) -> int:
     """Give back own money of which the visit was taken back; return what the elder still has to the good.
 
-    In cash by the vendor who took it, else over the counter out of the district's bank. Raises
+    In cash by the vendor who took it, else over the counter out of the bank of ``district_code``. Raises
     ``BadInput`` for more than the elder has to the good, or than this vendor took.
     """
-    district = session.scalar(
-        select(LedgerAccount.district_code).where(LedgerAccount.id == owed_account(elder_id))
-    )
-    to = due_vendor(vendor_id, OWN) if vendor_id else bank_account(district or "")
+    to = due_vendor(vendor_id, OWN) if vendor_id else bank_account(district_code)
     open_accounts(session, [to])
     owed, stands = lock_owed(session, elder_id, to.id)
     most = stands.credit if vendor_id is None else stands.most_to_hand_back(vendor_id)

@@ -118,6 +118,7 @@ def _refund_at_desk(
     return _give(
         session, actor, at, "refund_at_desk", elder.id, request.fen, f"{DESK}{new_id()}",
         subject=("elder", elder.id), reason=request.receipt.strip()[:200],
+        district_code=elder.district_code,
     )  # fmt: skip
 
 
@@ -134,6 +135,7 @@ def _give(
     reason: str | None = None,
     vendor_id: str | None = None,
     work_order_id: str | None = None,
+    district_code: str = "",
 ) -> GivenBack:
     left = payouts.give_back(
         session,
@@ -144,6 +146,7 @@ def _give(
         period=str(Period.of(local(at).date())),
         at=at,
         work_order_id=work_order_id,
+        district_code=district_code,
     )
     told: dict[str, Any] = {"fen": fen, "work_order_id": work_order_id or ""}
     outbox.post(
