@@ -92,7 +92,7 @@ def next_page() -> str:
 
 def _shift_ms() -> int:
     """Return by how many milliseconds a demonstration's day is away from the phone's time; else 0."""
-    clock = current_app.extensions["ports"].clock
+    clock = ports().clock
     return clock.shift // timedelta(milliseconds=1) if isinstance(clock, ShiftedClock) else 0
 
 
