@@ -32,12 +32,6 @@ SECRETS = (
 
 
 @pytest.fixture
-def settings(settings):
-    """Signing in asks for a password only, so that a page can be opened by a test."""
-    return settings.model_copy(update={"second_factor": False})
-
-
-@pytest.fixture
 def told(app, people):
     """The people, with an elder of whom there is much to tell."""
     with app.app_context():

@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from marketplace.accounts.demo import DEMO_PASSWORD, DEMO_ROLES
 from marketplace.accounts.service import NewAccount, create_accounts
 from marketplace.app import db
+from marketplace.config import Settings
 from marketplace.kernel.db import transaction
 from tests.databases import filled
 
@@ -46,6 +47,12 @@ def one_for_each_role() -> dict[str, str]:
             [NewAccount(username=r.value, display_name="张桂兰", role=r) for r in DEMO_ROLES],
             password=DEMO_PASSWORD,
         )
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """Nobody is asked for a second factor; a test of it asks for it."""
+    return settings.model_copy(update={"second_factor": False})
 
 
 @filled

@@ -8,7 +8,6 @@ import pytest
 
 from marketplace.accounts.models import Account
 from marketplace.app import db
-from marketplace.config import Settings
 from marketplace.kernel.clock import Period
 from tests import builders
 from tests.web.conftest import Browser
@@ -88,11 +87,6 @@ FORMS = {
         ("/next/cannot", {"visit": "\0", "reason": "illness"}),
     ),
 }
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"second_factor": False})
 
 
 @pytest.fixture

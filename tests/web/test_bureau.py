@@ -6,18 +6,12 @@ import pytest
 
 from marketplace.accounts.models import Account
 from marketplace.app import db
-from marketplace.config import Settings
 from marketplace.kernel.clock import today
 from marketplace.orders import plans
 from tests import small_city
 from tests.counting import Statements
 from tests.databases import filled
 from tests.web.conftest import one_for_each_role
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"second_factor": False})
 
 
 @filled

@@ -10,7 +10,6 @@ from marketplace.accounts.demo import DEMO_PASSWORD
 from marketplace.accounts.models import Account
 from marketplace.accounts.service import NewAccount, create_accounts
 from marketplace.app import db
-from marketplace.config import Settings
 from marketplace.kernel.actor import Role
 from marketplace.kernel.db import transaction
 from marketplace.workflows.own_money import CashRequest, take_cash
@@ -25,11 +24,6 @@ from tests.builders import (
 from tests.databases import filled
 from tests.web.conftest import one_for_each_role
 from tests.workflows.months import DECEMBER_2, VENDOR, close, take_back
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"second_factor": False})
 
 
 @filled

@@ -7,7 +7,6 @@ from sqlalchemy import select
 
 from marketplace.accounts.models import Account
 from marketplace.app import db
-from marketplace.config import Settings
 from marketplace.elders.models import Elder, FileLook
 from marketplace.kernel.clock import Period
 from tests import builders
@@ -17,11 +16,6 @@ from tests.workflows import world
 
 NUMBER = "321202194603043017"
 FILE = "/elders/E1/file"
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"second_factor": False})
 
 
 @filled

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from marketplace.app import db
-from marketplace.config import Settings
 from marketplace.elders import consents
 from marketplace.elders.models import FamilyLink
 from marketplace.kernel import outbox
@@ -13,11 +12,6 @@ from tests import builders
 from tests.builders import NOW
 
 NAMES = {"E1": "欧阳桂花", "E2": "诸葛长青"}
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"second_factor": False})
 
 
 @pytest.fixture

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from marketplace.app import db
-from marketplace.config import Settings
 from marketplace.elders.models import FollowUp
 from marketplace.kernel.actor import Actor, Role
 from tests.builders import NOW
 from tests.workflows import world
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"second_factor": False})
 
 
 def call_about_a_visit(app, placed_by: str) -> str:

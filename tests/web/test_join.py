@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import threading
 
-import pytest
 from sqlalchemy import select
 
 from marketplace.accounts.models import Account
 from marketplace.app import db
-from marketplace.config import Settings
 from marketplace.elders.models import FamilyLink, LinkCode
 from marketplace.kernel.errors import BadInput
 from marketplace.workflows.link import (
@@ -22,11 +20,6 @@ from tests import builders
 from tests.workflows.world import ELDER
 
 PASSWORD = "nine-and-one-10"
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"second_factor": False})
 
 
 def a_code(app, elder_id="E1") -> str:

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from marketplace.config import Settings
 from marketplace.kernel.ports import DESKS
 from marketplace.web.seats import OF_ALL, OF_ONE, Seats
 
 RETRY, LATER, CHANGED = b"retry: 1000\n\n", b"retry: 15000\n\n", b"event: changed\ndata: 1\n\n"
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"second_factor": False})
 
 
 @pytest.fixture

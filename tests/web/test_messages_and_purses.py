@@ -6,7 +6,6 @@ import pytest
 
 from marketplace.accounts.models import Account
 from marketplace.app import db
-from marketplace.config import Settings
 from marketplace.kernel import outbox
 from marketplace.kernel.actor import Actor, Role
 from marketplace.kernel.clock import Period
@@ -15,11 +14,6 @@ from marketplace.workflows.suspend import SuspendRequest, suspend_vendor
 from tests import builders
 from tests.workflows import world
 from tests.workflows.world import key
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"second_factor": False})
 
 
 @pytest.fixture

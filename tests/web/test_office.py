@@ -12,7 +12,6 @@ from marketplace.accounts.demo import DEMO_PASSWORD
 from marketplace.accounts.models import Account
 from marketplace.accounts.service import NewAccount, create_accounts
 from marketplace.app import db
-from marketplace.config import Settings
 from marketplace.elders.models import Elder
 from marketplace.kernel.actor import Role
 from marketplace.kernel.audit import AuditEvent
@@ -30,11 +29,6 @@ from tests.databases import filled
 from tests.web.conftest import one_for_each_role
 
 PAGES = ("/grants", "/programmes", "/cases", "/settlement", "/fairness")
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"second_factor": False})
 
 
 @filled

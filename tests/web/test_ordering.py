@@ -9,7 +9,6 @@ from sqlalchemy import select
 
 from marketplace.accounts.models import Account
 from marketplace.app import db
-from marketplace.config import Settings
 from marketplace.elders.models import Elder
 from marketplace.kernel.clock import Period, today
 from marketplace.orders.models import Assignment, Order, WorkOrder
@@ -19,11 +18,6 @@ from tests.web.conftest import Browser, one_for_each_role
 from vendors.models import JobOffer
 
 HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)">')
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"second_factor": False})
 
 
 @filled

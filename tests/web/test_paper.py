@@ -8,7 +8,6 @@ import pytest
 
 from marketplace.accounts.models import Account
 from marketplace.app import db
-from marketplace.config import Settings
 from marketplace.kernel.actor import Actor, Role
 from marketplace.vouchers.service import shares_of
 from marketplace.workflows.confirm import ResolveRequest, resolve
@@ -24,11 +23,6 @@ from vendors.models import Caregiver
 
 SLIP = {"slip_no": "P-77", "caregiver": "C1", "began": "9:00", "ended": "10:00"}
 SLIP |= {"signed_by": "mark"}
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"second_factor": False})
 
 
 @filled

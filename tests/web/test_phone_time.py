@@ -9,18 +9,12 @@ import pytest
 
 from marketplace.accounts.models import Account
 from marketplace.app import db
-from marketplace.config import Settings
 from marketplace.kernel.clock import ShiftedClock
 from marketplace.kernel.errors import BadInput
 from marketplace.web.words.refusals import error_sentence
 from tests.databases import filled
 from tests.web.conftest import one_for_each_role
 from tests.workflows import world
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"second_factor": False})
 
 
 @filled

@@ -16,11 +16,6 @@ from marketplace.config import Settings
 from tests.web.conftest import Browser
 
 
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"second_factor": False})
-
-
 def is_signed_in(browser: Browser) -> bool:
     """Ending sessions is open to every role and to nobody else."""
     return browser.get("/sign-in").status_code == 302

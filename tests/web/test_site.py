@@ -10,7 +10,6 @@ from sqlalchemy import func, select
 
 from marketplace.accounts.models import Account
 from marketplace.app import db
-from marketplace.config import Settings
 from marketplace.kernel.clock import Period
 from marketplace.kernel.outbox import OutboxMessage
 from marketplace.orders.models import WorkOrder
@@ -24,11 +23,6 @@ from tests.workflows import world
 from tests.workflows.test_redeem import CARD_NUMBER, a_card, a_sheet, booked_meal
 from tests.workflows.world import TUESDAY, key
 from vendors.models import Site
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"second_factor": False})
 
 
 @filled

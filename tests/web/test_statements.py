@@ -12,7 +12,6 @@ from sqlalchemy import select
 
 from marketplace.accounts.models import Account
 from marketplace.app import db
-from marketplace.config import Settings
 from marketplace.kernel.audit import AuditEvent
 from marketplace.kernel.db import transaction
 from marketplace.settlement.models import StatementSignature
@@ -28,11 +27,6 @@ from tests.workflows.months import DECEMBER_2, ST, begin, close
 
 PAGE = f"/statements/{ST}"
 TO_CHECK = r'name="number" value="(\d+)"><input type="hidden" name="way" value="(\w+)"'
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"second_factor": False})
 
 
 @filled

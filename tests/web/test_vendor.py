@@ -11,7 +11,6 @@ from sqlalchemy import func, select
 
 from marketplace.accounts.models import Account
 from marketplace.app import db
-from marketplace.config import Settings
 from marketplace.kernel.clock import Period
 from marketplace.orders.models import WorkOrder
 from marketplace.workflows.accept import AnswerRequest, accept_offer
@@ -24,11 +23,6 @@ from vendors import offers
 from vendors.models import JobOffer, Leave, Shift
 
 DAY = TUESDAY.isoformat()
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"second_factor": False})
 
 
 @filled

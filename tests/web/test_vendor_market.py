@@ -10,7 +10,6 @@ from marketplace.accounts.models import Account
 from marketplace.accounts.service import NewAccount, create_accounts
 from marketplace.app import db
 from marketplace.catalogue.models import ServiceVersion
-from marketplace.config import Settings
 from marketplace.kernel.actor import Role
 from marketplace.kernel.clock import Period
 from marketplace.kernel.db import transaction
@@ -21,11 +20,6 @@ from tests.workflows import world
 from vendors.models import Vendor
 
 PAGE = "/vendors/V1"
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"second_factor": False})
 
 
 @filled

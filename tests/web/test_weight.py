@@ -9,15 +9,9 @@ import re
 import brotli
 import pytest
 
-from marketplace.config import Settings
 from marketplace.kernel.ports import DESKS
 
 BROWSERS = "gzip, deflate, br, zstd"
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"second_factor": False})
 
 
 @pytest.fixture
