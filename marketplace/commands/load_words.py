@@ -13,6 +13,7 @@ from marketplace.workflows.load.refusals import Refusal
 PROBLEMS: dict[str, Any] = {
     "missing_value": _l("is empty"),
     "formula": _l("begins like a formula"),
+    "joining_sign": _l("has a colon or a slash in it"),
     "control_character": _l("holds an invisible control character"),
     "too_long": _l("is too long"),
     "unknown_choice": _l("is none of the allowed values"),
@@ -70,6 +71,7 @@ PROBLEMS: dict[str, Any] = {
 CURES: dict[str, Any] = {
     "a_value": _l("fill it in"),
     "no_formula": _l("remove the sign at the beginning"),
+    "no_colon_or_slash": _l("letters, digits, points and dashes"),
     "printable": _l("type the text again"),
     "date": _l("write a date such as 1942-03-04"),
     "clock": _l("write a time such as 09:30"),

@@ -194,6 +194,8 @@ def test_a_workbook_is_read_like_a_list(session, ports, city, tmp_path):
 
 
 BAD_ELDERS = [
+    ("id", "E:1", "joining_sign"),
+    ("id", "E/1", "joining_sign"),
     ("name", "", "missing_value"),
     ("name", "=HYPERLINK(1)", "formula"),
     ("name", "@SUM(A1)", "formula"),

@@ -48,6 +48,19 @@ def text(longest: int) -> Any:
     return Annotated[str, BeforeValidator(parse)]
 
 
+def money_id(longest: int) -> Any:
+    """The id of whoever has accounts: their names join it with colons and slashes, so it has none."""
+
+    def parse(value: Any) -> str:
+        if not value:
+            raise _refuse("missing_value", "a_value")
+        if any(sign in str(value) for sign in ":/"):
+            raise _refuse("joining_sign", "no_colon_or_slash")
+        return _plain(value, longest)
+
+    return Annotated[str, BeforeValidator(parse)]
+
+
 def optional_text(longest: int) -> Any:
     """A text of at most ``longest`` characters; empty is allowed."""
     return Annotated[str, BeforeValidator(lambda v: _plain(v, longest))]

@@ -29,6 +29,7 @@ from marketplace.workflows.load.cells import (
     choice,
     choices,
     codes,
+    money_id,
     optional_text,
     optional_whole,
     text,
@@ -72,7 +73,7 @@ def _point(lat: float | None, lng: float | None) -> None:
 
 
 class VendorRow(FileRow):
-    id: text(40)
+    id: money_id(40)
     name: text(80)
     uscc: Uscc
     size: choice("large", "middle", "small")
@@ -171,7 +172,7 @@ class ShiftRow(FileRow):
 
 
 class ElderRow(FileRow):
-    id: text(40)
+    id: money_id(40)
     name: text(40)
     gender: choice("F", "M")
     born_on: Date
