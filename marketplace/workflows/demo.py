@@ -219,6 +219,12 @@ def sign_ins(session: Session, day: date) -> dict[Role, str]:
 
 def _visited(session: Session, day: date) -> tuple[Elder, Caregiver]:
     """Return the elder with most visits of the day, whom somebody visits, and that caregiver."""
+    baths = select(WorkOrder.elder_id).where(
+        WorkOrder.visit_on == day,
+        WorkOrder.state == State.ASSIGNED.value,
+        WorkOrder.skill_code == "BATH",
+        WorkOrder.site_id.is_(None),
+    )
     visits = (
         select(WorkOrder.elder_id, func.count().label("n"))
         .join(FamilyLink, FamilyLink.elder_id == WorkOrder.elder_id)
@@ -231,7 +237,12 @@ def _visited(session: Session, day: date) -> tuple[Elder, Caregiver]:
         .join(Assignment, Assignment.work_order_id == WorkOrder.id)
         .join(visits, visits.c.elder_id == WorkOrder.elder_id)
         .where(WorkOrder.visit_on == day, WorkOrder.state == State.ASSIGNED.value)
-        .order_by(visits.c.n.desc(), WorkOrder.elder_id, Assignment.starts_at)
+        .order_by(
+            WorkOrder.elder_id.in_(baths).desc(),
+            visits.c.n.desc(),
+            WorkOrder.elder_id,
+            Assignment.starts_at,
+        )
         .limit(1)
     ).first()
     if row is None:

@@ -12,6 +12,8 @@ Makes the demonstration's city (kept in ``--folder``, so that a second run measu
    empty cache: median milliseconds to the first paint with content, to the largest one (the page is
    of use) and, on the map, until all points stand on the screen.
 
+The pages of a closed month are measured in a copy of the city, whose morning has ended in it.
+
 Exit 1 where a page is over a limit; each limit that is missed is named.
 """
 
@@ -135,11 +137,14 @@ def desks(app: Any) -> list[tuple[str, str, str]]:
         ("hotline card", "hotline", f"/hotline?elder={elder_id}"),
         ("hotline order", "hotline", f"/services/ZY010?for={elder_id}"),
         ("hotline plan", "hotline", "/plan"),
+        ("hotline paper slips", "hotline", "/paper"),
+        ("hotline paper slip", "hotline", f"/paper/{work_order_id}"),
         ("vendor today", "vendor", "/vendor"),
         ("vendor people", "vendor", "/vendor/people"),
         ("vendor person", "vendor", f"/vendor/people/{who}"),
         ("vendor money", "vendor", "/vendor/money"),
         ("vendor fair share", "vendor", "/vendor/fair"),
+        ("vendor site", "vendor", "/site"),
         ("vendor visit", "vendor", f"/visits/{work_order_id}"),
         ("vendor board", "vendor", "/board"),
         ("vendor board, why", "vendor", f"/board?visit={work_order_id}"),
@@ -154,6 +159,8 @@ def desks(app: Any) -> list[tuple[str, str, str]]:
         ("civil affairs map, routes", "bureau", f"/plan?vendor={busiest}"),
         ("civil affairs cases", "bureau", "/cases"),
         ("civil affairs case", "bureau", f"/cases/{elder_id}"),
+        ("civil affairs file", "bureau", f"/elders/{elder_id}/file?on={planned.DAY}"),
+        ("civil affairs vendor", "bureau", f"/vendors/{busiest}"),
         ("civil affairs grants", "bureau", "/grants"),
         ("civil affairs programmes", "bureau", "/programmes"),
         ("civil affairs settlement", "bureau", "/settlement"),
@@ -161,6 +168,18 @@ def desks(app: Any) -> list[tuple[str, str, str]]:
         ("street today", "street", "/today"),
         ("auditor money", "auditor", "/money"),
         ("auditor trace", "auditor", f"/trace/{visit}"),
+    ]
+
+
+def after_the_closing(statement_id: str) -> list[tuple[str, str, str]]:
+    """Return the pages of a closed month: name, role and path."""
+    page = f"/statements/{statement_id}"
+    return [
+        ("statement, vendor", "vendor", page),
+        ("statement, civil affairs", "bureau", page),
+        ("statements, civil affairs", "bureau", f"/settlement?month={planned.PERIOD}"),
+        ("statements, auditor", "auditor", "/money"),
+        ("statements, what is owed", "bureau", "/debts"),
     ]
 
 
@@ -351,22 +370,34 @@ def main(arguments: list[str] | None = None) -> int:
         assigned = db.session.scalar(select(func.count()).select_from(Assignment))
         db.session.remove()
     print(f"{visits} work orders of the day, {assigned} assignments; load {os.getloadavg()[0]:.1f}")
-    pages = [row for row in desks(app) if given.only in row[0]]
     print(HEAD)
-    found = list(_told(counted(app, pages), quiet=not given.counts_only))
-    if not given.counts_only:
-        from playwright.sync_api import sync_playwright
-
-        roles = [role for _, role, _ in pages]
-        with served(app) as url, sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-            found = list(_told(timed(browser, url, found, roles, given.rounds)))
-            browser.close()
+    found = _measured(app, desks(app), given)
+    if any(given.only in row[0] for row in after_the_closing("")):
+        month, statement_id = planned.closed(
+            folder, orders=given.orders, elders=given.elders, seconds=given.seconds
+        )
+        found += _measured(month, after_the_closing(statement_id), given)
     print(f"{sum(bool(m.missed) for m in found)} of {len(found)} pages miss a limit", end="; ")
     print(f"load {os.getloadavg()[0]:.1f}")
     if given.csv:
         _write(given.csv, found)
     return 1 if any(m.missed for m in found) else 0
+
+
+def _measured(app: Any, asked: list[tuple[str, str, str]], given: Any) -> list[Measured]:
+    """Count the asked pages of an application, and open them in a browser where one is wanted."""
+    pages = [row for row in asked if given.only in row[0]]
+    found = list(_told(counted(app, pages), quiet=not given.counts_only))
+    if given.counts_only or not found:
+        return found
+    from playwright.sync_api import sync_playwright
+
+    roles = [role for _, role, _ in pages]
+    with served(app) as url, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        found = list(_told(timed(browser, url, found, roles, given.rounds)))
+        browser.close()
+    return found
 
 
 def _told(rows: Iterator[Measured], *, quiet: bool = False) -> Iterator[Measured]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,16 +11,24 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from marketplace.accounts.models import Account
 from marketplace.app import create_app, db
 from marketplace.commands.demo import MORNING_S, NIGHT_S, _build
 from marketplace.config import Settings
-from marketplace.kernel.clock import FrozenClock, instant_of
+from marketplace.kernel.clock import FrozenClock, Period, instant_of
 from marketplace.orders.models import Assignment, WorkOrder
 from marketplace.orders.states import State
+from marketplace.settlement.models import Statement
 from marketplace.workflows import demo as city
+from marketplace.workflows.confirm import auto_confirm
+from marketplace.workflows.settle import close_month
 from tests.journeys.conftest import Town, serving
 
 DAY = date(2026, 11, 23)
+PERIOD = Period.of(DAY)
+NOON_S = 12 * 3600
+CONFIRMED = date(2026, 11, 28)
+"""A day on which silence has confirmed the visits of the day."""
 
 
 def build(
@@ -45,6 +54,39 @@ def build(
     return app, clock
 
 
+def closed(folder: Path, **size) -> tuple[object, str]:
+    """Copy a built town, end its morning's visits and close their month; the copy and a statement.
+
+    The statement is the longest one of the demonstration's vendor. A copy that is there already is
+    taken as it is.
+    """
+    there = folder / "closed"
+    if not there.exists():
+        shutil.copytree(folder, there, ignore=shutil.ignore_patterns("closed"))
+    app, clock = build(there, **size)
+    clock.at = instant_of(DAY, MORNING_S)
+    with app.app_context():
+        ports, session = replace(app.extensions["ports"], clock=clock), db.session
+        if not session.scalar(select(Statement.id).limit(1)):
+            city.play_morning(session, ports, DAY, until_s=NOON_S, advance=lambda _n: None)
+            clock.at = instant_of(CONFIRMED, NOON_S)
+            while auto_confirm(session, ports).confirmed:
+                pass
+            clock.at = instant_of(PERIOD.next().first, NOON_S)
+            close_month(session, ports, city.RELEASER, period=PERIOD)
+        clock.at = instant_of(PERIOD.next().first, NOON_S)
+        vendor_id = session.scalar(select(Account.vendor_id).where(Account.username == "vendor"))
+        statement_id = session.scalar(
+            select(Statement.id)
+            .where(Statement.vendor_id == vendor_id)
+            .order_by(Statement.lines.desc())
+            .limit(1)
+        )
+        session.remove()
+    assert statement_id is not None, "the vendor has no statement"
+    return app, statement_id
+
+
 @contextmanager
 def served(folder: Path, *, orders: int = 260, elders: int = 600) -> Iterator[Town]:
     """Serve the planned town; its first vendor, helper and elder are the demonstration's accounts."""
@@ -55,8 +97,6 @@ def served(folder: Path, *, orders: int = 260, elders: int = 600) -> Iterator[To
 
 def afternoon_visit(app) -> tuple[str, str, str]:
     """Return a visit of one, planned for the afternoon at the demonstration's vendor: id, who, vendor."""
-    from marketplace.accounts.models import Account
-
     with app.app_context():
         vendor_id = db.session.scalar(select(Account.vendor_id).where(Account.username == "vendor"))
         row = db.session.execute(

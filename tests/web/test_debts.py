@@ -72,6 +72,16 @@ def test_the_auditor_sees_the_debt_and_settles_nothing(browser):
     assert browser.get("/settlement").text.count('href="/debts"') == 1
 
 
+def test_a_sum_that_does_not_fit_is_told_what_would(browser):
+    browser.sign_in("bureau")
+    for text, said in (("abc", "150.00"), ("9999", "不超过所欠的数")):
+        page = browser.get("/debts").text
+        asked = form(page, "repay") | {"yuan": text, "receipt": "B-77"}
+        page = browser.post("/debts/repay", asked, page="/debts", follow_redirects=True).text
+        assert said in page
+        assert "看标出来的那一行" not in page, "no line of the page is marked"
+
+
 def test_a_repayment_and_what_two_persons_give_up_leave_nothing_owed(browser):
     browser.sign_in("bureau")
     page = browser.get("/debts").text
@@ -91,4 +101,5 @@ def test_a_repayment_and_what_two_persons_give_up_leave_nothing_owed(browser):
     agreed = form(page, "give-up") | {"reason": "已核对"}
     page = browser.post("/debts/give-up", agreed, page="/debts", follow_redirects=True).text
     assert 'action="/debts/' not in page
+    assert "已作坏账核销 ¥40.00" in page
     assert "100.00" in page, "what was repaid and given up stays to be seen"

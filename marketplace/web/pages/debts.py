@@ -35,11 +35,6 @@ def page() -> str:
     )
 
 
-def _said(done: vendor_debts.Settled) -> None:
-    left = cny(done.debt_fen)
-    flash(_("Booked: %(sum)s. Still owed: %(left)s.", sum=cny(done.fen), left=left), "ok")
-
-
 def _back() -> Response:
     return redirect(url_for(".page"))
 
@@ -56,7 +51,9 @@ def repay() -> Response:
             fen_of(form.get("yuan", ""), field="yuan"),
             form.get("receipt", ""),
         )
-        _said(write(vendor_debts.repay, asked))
+        done = write(vendor_debts.repay, asked)
+        left = cny(done.debt_fen)
+        flash(_("Booked: %(sum)s. Still owed: %(left)s.", sum=cny(done.fen), left=left), "ok")
     return _back()
 
 
@@ -84,5 +81,7 @@ def give_up() -> Response:
     form = request.form
     with say_refusal():
         asked = vendor_debts.WriteOffDecision(form.get("proposal", ""), form.get("reason", ""))
-        _said(write(vendor_debts.write_off, asked))
+        done = write(vendor_debts.write_off, asked)
+        left = cny(done.debt_fen)
+        flash(_("Given up: %(sum)s. Still owed: %(left)s.", sum=cny(done.fen), left=left), "ok")
     return _back()

@@ -23,7 +23,7 @@ from marketplace.web.formats import cny, is_chinese, now, today_here, yuan
 from marketplace.web.words.money import CHECKS, ENTRY_KINDS, MONEY_STATES, programme_word
 from marketplace.web.words.people import ROLES
 from marketplace.web.words.planning import help_words, relaxed_words, remaining_words
-from marketplace.web.words.refusals import error_sentence
+from marketplace.web.words.refusals import unmarked_sentence
 from marketplace.web.words.visits import CHANNELS, STATES, proof_word, rule_word, unit_word
 
 Done = TypeVar("Done")
@@ -143,7 +143,7 @@ def write(step: Callable[..., Done], asked: Any) -> Done:
 
 
 @contextmanager
-def say_refusal(sentence: Callable[[DomainError], str] = error_sentence) -> Iterator[None]:
+def say_refusal(sentence: Callable[[DomainError], str] = unmarked_sentence) -> Iterator[None]:
     """Take a step; where it is refused, undo it and say why on the next page."""
     try:
         yield

@@ -110,6 +110,22 @@ UNFIT: dict[str, Any] = {
 }
 """Field that no page shows -> what to do where its value does not fit."""
 
+UNMARKED: dict[str, Any] = {
+    "yuan": _l("Write the sum as 150.00, above zero."),
+    "fen": _l("The sum must be above zero and not more than what is owed."),
+    "reason": _l("Write in a few words why; nothing was changed."),
+    "receipt": _l("Type the bank's number of the payment; nothing was booked."),
+    "reference": _l(
+        "Type the number of the recording or of the visit in which the elder said so; nothing was changed."
+    ),
+    "minutes": _l("The minutes must lie between one and the standard; nothing was decided."),
+}
+"""Field of a form that is not shown again with its line marked -> what would fit."""
+
+_UNMARKED = _l(
+    "Something typed does not fit, so nothing was changed. Look at it and send it again."
+)
+
 _UNKNOWN = _l("This could not be done. Nothing was changed, no money and no voucher was moved.")
 
 
@@ -125,3 +141,10 @@ def error_sentence(error: DomainError) -> str:
         return sentence % facts if "%(" in sentence else sentence
     except (KeyError, TypeError, ValueError):
         return str(_UNKNOWN)
+
+
+def unmarked_sentence(error: DomainError) -> str:
+    """Return the sentence for a refusal that is said above a page on which no line can be marked."""
+    if error.code == "bad_input" and error.field not in UNFIT:
+        return str(UNMARKED.get(error.field or "", _UNMARKED))
+    return error_sentence(error)
