@@ -149,6 +149,14 @@ def released(
     return found
 
 
+def vendors_all_released(session: Session, district_code: str) -> set[str]:
+    """Return the vendors whose every statement of a district was released."""
+    signed = select(StatementSignature.statement_id).where(StatementSignature.number == len(STEPS))
+    mine = select(Statement.vendor_id).where(Statement.district_code == district_code).distinct()
+    waiting = set(session.scalars(mine.where(Statement.id.not_in(signed))))
+    return set(session.scalars(mine)) - waiting
+
+
 def months_open(
     session: Session, quarter: str, vendor_id: str, district_code: str
 ) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ from marketplace.visits.models import Visit
 from marketplace.vouchers import programmes
 from marketplace.vouchers.models import LedgerTransfer, PriceSplit, Redemption
 from marketplace.workflows.policy import About, Action, require
+from marketplace.workflows.vendor_standing import waiting_for_a_statement
 from vendors import registry
 
 
@@ -95,6 +96,9 @@ def _close(
             _reversed(session, period, district_code, lines)
             _fees(session, period, district_code, lines)
             _unsettled(session, period, district_code, held)
+        for vendor_id in waiting_for_a_statement(session, district_code, served=lines):
+            # Of no line: only what families paid since is passed on with it.
+            lines[vendor_id] = []
         closed = settlement.write_run(
             session,
             period=str(period),

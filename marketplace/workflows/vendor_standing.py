@@ -37,8 +37,16 @@ class Carried:
     @property
     def debt_fen(self) -> int:
         """Return what the vendor owes the bank; 0 where it is owed something."""
-        rest = sum(fen for of in self.unpaid.values() for fen in of.values())
-        return max(-(rest + min(self.own_fen, 0)), 0)
+        return max(-(self._unpaid_fen + min(self.own_fen, 0)), 0)
+
+    @property
+    def waiting_fen(self) -> int:
+        """Return what the bank has for the vendor and pays with its next release; 0 where it owes."""
+        return max(self._unpaid_fen + self.own_fen, 0)
+
+    @property
+    def _unpaid_fen(self) -> int:
+        return sum(fen for of in self.unpaid.values() for fen in of.values())
 
 
 def lock_vendor(session: Session, vendor_id: str, district_code: str) -> None:
@@ -84,6 +92,19 @@ def standings(
             repaid_fen=of_families + of_statements,
         )
     return found
+
+
+def waiting_for_a_statement(
+    session: Session, district_code: str, *, served: Collection[str]
+) -> list[str]:
+    """Return the vendors that had no visit in a month and whose money waits at a district's bank.
+
+    A family pays after the month is released. Only a release passes that on, and a vendor that has left,
+    or has no visit, would never get another. Where a statement is on its way, its release does it.
+    """
+    idle = checks.vendors_all_released(session, district_code) - set(served)
+    found = standings(session, [(vendor_id, district_code) for vendor_id in sorted(idle)])
+    return [vendor_id for (vendor_id, _), stands in found.items() if stands.waiting_fen]
 
 
 def _sums(part: Mapping[str, int], more: Mapping[str, int]) -> dict[str, int]:

@@ -16,6 +16,8 @@ from marketplace.kernel.errors import BadInput, NotAllowed, NotFound
 from marketplace.kernel.ports import DeliveryFailed, OutsideRefused
 from marketplace.orders.models import WorkOrder
 from marketplace.queries.messages import said_to
+from marketplace.queries.statements import document
+from marketplace.settlement.export import to_csv
 from marketplace.vouchers import payouts, service
 from marketplace.vouchers.models import LedgerAccount, LedgerTransfer
 from marketplace.workflows.own_money import (
@@ -28,18 +30,34 @@ from marketplace.workflows.own_money import (
     take_cash,
 )
 from marketplace.workflows.reverse import ReverseRequest, reverse
-from tests.builders import DISTRICT, NOW, a_confirmed_visit, a_hold, a_service, a_vendor, an_elder
+from tests.builders import (
+    DISTRICT,
+    NOVEMBER,
+    NOW,
+    a_confirmed_visit,
+    a_hold,
+    a_service,
+    a_vendor,
+    an_elder,
+)
 from tests.workflows.months import (
     BUREAU,
+    DECEMBER,
+    DECEMBERS,
+    FEBRUARY_2,
+    JANUARY,
+    JANUARY_2,
     VENDOR,
     close,
     due,
     proven,
     serve_own,
+    settle,
     sign_all,
     take_back,
 )
 from tests.workflows.overlap import at_once
+from vendors.models import Vendor
 
 HOTLINE = Actor("u-hotline", Role.HOTLINE)
 
@@ -294,3 +312,38 @@ def test_cash_at_the_door_is_for_the_services_of_that_vendor_only(session, ports
     with pytest.raises(BadInput):
         take_cash(session, ports, other, key="c", request=CashRequest("Z1", 1))
     assert take_cash(session, ports, VENDOR, key="c", request=CashRequest("W1", 1)).fen == 1
+
+
+@pytest.fixture
+def paid_late(session, ports, november, clock):
+    """The family pays when November is released and the vendor has left; return what it paid."""
+    settle(session, ports, NOVEMBER)
+    with transaction(session):
+        session.get(Vendor, "V1").status = "left"
+    paid = owed_fen(session, "E1")
+    bill = billed(session, ports)
+    ports.payments.pay(bill.bill_id)
+    assert collect(session, ports).booked == 1
+    clock.at = JANUARY_2
+    return paid
+
+
+def test_what_a_family_pays_after_the_vendor_left_reaches_it(session, ports, paid_late, clock):
+    done = close(session, ports, DECEMBER)
+    assert (done.statements, done.lines, done.total_fen) == (1, 0, 0)
+    by = {"vendor_confirmed": Actor("bureau-3", Role.BUREAU, district_code=DISTRICT)}
+    assert sign_all(session, ports, DECEMBERS, note="已电话告知", **by).paid_fen == paid_late
+    assert due(session) == 0
+    assert "代转家属支付" in to_csv(document(session, DECEMBERS)).decode()
+    assert proven(session) == []
+    # Once it was passed on, nothing waits: there is no further statement.
+    clock.at = FEBRUARY_2
+    assert close(session, ports, JANUARY).statements == 0
+
+
+def test_a_vendor_whose_statement_is_on_its_way_gets_no_second_one(
+    session, ports, paid_late, clock
+):
+    close(session, ports, DECEMBER)
+    clock.at = FEBRUARY_2
+    assert close(session, ports, JANUARY).statements == 0
