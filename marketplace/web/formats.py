@@ -161,10 +161,12 @@ def cny(fen: int) -> str:
 
 
 def big_cny(fen: int) -> str:
-    """Large sums in headings: ``¥186.4 万`` / ``¥1.86 m``."""
+    """Large sums in headings: ``¥186.4 万``, from a hundred million on ``¥6.00 亿`` / ``¥1.86 m``."""
     if abs(fen) < 10_000_00:
         return cny(fen)
     if is_chinese():
+        if abs(fen) >= 10_000_000_000:
+            return f"¥{fen / 10_000_000_000:,.2f} 亿"
         return f"¥{fen / 1_000_000:,.1f} 万"
     return f"¥{fen / 100_000_000:,.2f} m"
 

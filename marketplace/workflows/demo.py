@@ -218,7 +218,7 @@ def sign_ins(session: Session, day: date) -> dict[Role, str]:
 
 
 def _visited(session: Session, day: date) -> tuple[Elder, Caregiver]:
-    """Return the elder with most visits of the day, whom somebody visits, and that caregiver."""
+    """Return an elder with a bath at home, else with most visits of the day, and who comes first."""
     baths = select(WorkOrder.elder_id).where(
         WorkOrder.visit_on == day,
         WorkOrder.state == State.ASSIGNED.value,
