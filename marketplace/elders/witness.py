@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,6 +22,7 @@ from marketplace.elders.models import Assessment, Elder, ElderFact
 from marketplace.kernel import audit
 from marketplace.kernel.actor import SYSTEM
 from marketplace.kernel.audit import AuditEvent
+from marketplace.kernel.findings import NOBODY, Finding, missing
 from marketplace.kernel.immutable import broken_guards
 
 ACTION = "witness_rows"
@@ -52,18 +52,6 @@ _NOT_SAID = "-" * 8
 FROZEN = ("elder_fact",)
 A_CHUNK = 1_000
 """Rows of one audit event."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One row that is not what was recorded."""
-
-    table: str
-    row: str
-    rule: str
-
-    def __str__(self) -> str:
-        return f"{self.table} {self.row}: {self.rule}"
 
 
 def row_hash(table: str, row: Mapping[Any, Any]) -> str:
@@ -123,19 +111,17 @@ def _record(session: Session, table: str, hashes: list[tuple[str, str]], at: dat
 
 def verify(connection: Connection) -> Iterator[Finding]:
     """Yield the rows that differ from what was recorded last of them, either way."""
-    for table, problem in broken_guards(connection, FROZEN):
-        yield Finding(table, "*", problem)
+    yield from broken_guards(connection, FROZEN)
     recorded = _recorded(connection)
     for name, table in TABLES.items():
         left = recorded[name]
         for row in connection.execute(select(table).order_by(table.c.id)):
             said = left.pop(str(row.id), None)
             if said is None:
-                yield Finding(name, _called(row), "nobody recorded it")
+                yield Finding(name, _called(row), NOBODY)
             elif said != row_hash(name, row._mapping):
                 yield Finding(name, _called(row), "it is not what was recorded")
-        for missing in sorted(left):
-            yield Finding(name, missing, "it was recorded and is missing")
+        yield from missing(name, left)
     yield from _elders(connection, recorded[ELDER])
 
 
@@ -145,14 +131,13 @@ def _elders(connection: Connection, left: dict[str, str]) -> Iterator[Finding]:
     for row in rows.mappings():
         said = left.pop(row["id"], None)
         if said is None:
-            yield Finding(ELDER, row["id"], "nobody recorded it")
+            yield Finding(ELDER, row["id"], NOBODY)
             continue
         now = _elder_hashes(row, ELDER_COLUMNS)
         for n, name in enumerate(ELDER_COLUMNS):
             if said[8 * n : 8 * n + 8] != now[8 * n : 8 * n + 8]:
                 yield Finding(ELDER, row["id"], f"its {name} is not what was recorded")
-    for missing in sorted(left):
-        yield Finding(ELDER, missing, "it was recorded and is missing")
+    yield from missing(ELDER, left)
 
 
 def _called(row: Row[Any]) -> str:

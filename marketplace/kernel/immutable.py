@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sqlalchemy import DDL, Connection, Table, event, text
 
+from marketplace.kernel.findings import Finding
+
 _PG_FUNCTION = """
 CREATE OR REPLACE FUNCTION nuanju_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -61,23 +63,27 @@ def freeze(table: Table, *, columns: Sequence[str] = ()) -> None:
             )
 
 
-def broken_guards(connection: Connection, tables: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Yield table and what is wrong with a trigger that should refuse: it is missing, off or another.
+def broken_guards(connection: Connection, tables: Iterable[str]) -> Iterator[Finding]:
+    """Name the tables of which a trigger that should refuse is missing, off or another.
 
     A trigger of the same name that refuses nothing (another condition, table, event or function) does
     not pass for ours. Whoever switches a guard off and on again is not seen here, but by the hashes.
     """
-    if connection.dialect.name == "sqlite":
-        yield from _broken_on_sqlite(connection, tables)
-    else:
-        yield from _broken_on_postgres(connection, tables)
+    is_sqlite = connection.dialect.name == "sqlite"
+    broken = (_broken_on_sqlite if is_sqlite else _broken_on_postgres)(connection, tables)
+    for table, act, problem in broken:
+        yield Finding(table, "*", f"the trigger that refuses {act} is {problem}")
 
 
 def _plain(sql: str) -> str:
     return re.sub(r"\s+", " ", sql).strip()
 
 
-def _broken_on_sqlite(connection: Connection, tables: Iterable[str]) -> Iterator[tuple[str, str]]:
+_Broken = Iterator[tuple[str, str, str]]
+"""Table, the act that is no longer refused, what is wrong with the trigger."""
+
+
+def _broken_on_sqlite(connection: Connection, tables: Iterable[str]) -> _Broken:
     query = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
     found = {row[0]: _plain(row[1]) for row in connection.execute(text(query))}
     for table in tables:
@@ -85,9 +91,9 @@ def _broken_on_sqlite(connection: Connection, tables: Iterable[str]) -> Iterator
             name = sql.split()[2]
             act = name.rsplit("_", 1)[1]
             if name not in found:
-                yield table, f"the trigger that refuses {act} is missing"
+                yield table, act, "missing"
             elif found[name] != _plain(sql):
-                yield table, f"the trigger that refuses {act} is another"
+                yield table, act, "another"
 
 
 _EVENTS = {"update": 19, "delete": 11, "truncate": 34}
@@ -102,7 +108,7 @@ WHERE NOT t.tgisinternal
 """
 
 
-def _broken_on_postgres(connection: Connection, tables: Iterable[str]) -> Iterator[tuple[str, str]]:
+def _broken_on_postgres(connection: Connection, tables: Iterable[str]) -> _Broken:
     found = {row[0]: tuple(row) for row in connection.execute(text(_PG_GUARDS))}
     body = _plain(_PG_FUNCTION.split("$$")[1])
     for table in tables:
@@ -110,9 +116,9 @@ def _broken_on_postgres(connection: Connection, tables: Iterable[str]) -> Iterat
             name = f"{table}_no_{act}"
             row = found.get(name)
             if row is None or row[3] not in ("O", "A"):
-                yield table, f"the trigger that refuses {act} is missing"
+                yield table, act, "missing"
                 continue
             columns = ",".join(sorted(GUARDED[table])) if act == "update" else ""
             wanted = (name, table, kind, row[3], False, "nuanju_refuse_change", body, columns)
             if (*row[:6], _plain(row[6]), row[7] or "") != wanted:
-                yield table, f"the trigger that refuses {act} is another"
+                yield table, act, "another"

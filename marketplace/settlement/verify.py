@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
@@ -11,6 +10,7 @@ from sqlalchemy import Connection, select, text
 
 from marketplace.kernel.audit import events_of
 from marketplace.kernel.db import Instant
+from marketplace.kernel.findings import NOBODY, Finding, both_ways, missing
 from marketplace.kernel.immutable import broken_guards
 from marketplace.settlement import rules, verify_debts, withheld
 from marketplace.settlement.models import (
@@ -43,16 +43,6 @@ FROZEN = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One wrong row."""
-
-    table: str
-    row: str
-    rule: str
-    detail: str = ""
-
-
 # A line's fen by payer must be what the ledger captured, took back or charged for its work order.
 _LINES_AND_LEDGER = """
 SELECT l.statement_id, l.number, l.work_order_id FROM statement_line l LEFT JOIN (
@@ -79,7 +69,7 @@ def verify(
 ) -> list[Finding]:
     """Return what is wrong with the closings; empty where all is right."""
     say = progress or (lambda _check, _rows: None)
-    findings = list(_triggers(connection))
+    findings = list(broken_guards(connection, FROZEN))
     say("statements", 0)
     shas: dict[str, list[tuple[str, str]]] = {}
     for row in connection.execute(select(Statement.__table__).order_by(Statement.id)).all():
@@ -94,18 +84,13 @@ def verify(
     findings.extend(_signatures(connection))
     findings.extend(_payouts(connection))
     findings.extend(_withheld(connection))
-    findings.extend(Finding(*w) for w in verify_debts.steps(connection))
+    findings.extend(verify_debts.steps(connection))
     findings.extend(_samples(connection))
     findings.extend(_holdbacks(connection))
     findings.extend(_answers(connection))
     findings.extend(_seals(connection))
     findings.extend(_grant_runs(connection))
     return findings
-
-
-def _triggers(connection: Connection) -> Iterator[Finding]:
-    for table, problem in broken_guards(connection, FROZEN):
-        yield Finding(table, "*", problem)
 
 
 def _lines(connection: Connection, statement_id: str) -> list[Any]:
@@ -187,8 +172,7 @@ def _runs(connection: Connection, shas: dict[str, list[tuple[str, str]]]) -> Ite
         ]
         if (run.statements, run.held) != (len(of_run), len(held)) or not witness:
             yield Finding("settlement_run", run.id, "it is not the closing that was recorded")
-    for missing in sorted(set(events) - seen):
-        yield Finding("settlement_run", missing, "it was recorded and is missing")
+    yield from missing("settlement_run", events.keys() - seen)
     for row in connection.execute(
         select(SettlementHeld.run_id, SettlementHeld.work_order_id)
         .outerjoin(SettlementRun, SettlementRun.id == SettlementHeld.run_id)
@@ -199,7 +183,7 @@ def _runs(connection: Connection, shas: dict[str, list[tuple[str, str]]]) -> Ite
 
 
 def _signatures(connection: Connection) -> Iterator[Finding]:
-    events = events_of(connection, "sign_statement")
+    said = events_of(connection, "sign_statement")
     signed: set[tuple[str, str]] = set()
     for row in connection.execute(
         select(StatementSignature.__table__, Statement.sha256)
@@ -210,20 +194,14 @@ def _signatures(connection: Connection) -> Iterator[Finding]:
         signed.add((row.statement_id, row.step))
         if row.content_sha256 != row.sha256:
             yield Finding("statement_signature", where, "it stands under another content")
-        said = (row.by, row.role, row.at, row.step, row.note or None)
+        signature = (row.by, row.role, row.at, row.step, row.note or None)
         if (row.step,) != STEPS[row.number - 1 : row.number] or not any(
-            (e.actor_id, e.role, e.at, e.facts.get("step"), e.reason) == said
-            for e in events.get(row.statement_id, [])
+            (e.actor_id, e.role, e.at, e.facts.get("step"), e.reason) == signature
+            for e in said.get(row.statement_id, [])
         ):
-            yield Finding("statement_signature", where, "nobody recorded it")
-    for statement_id, of in sorted(events.items()):
-        for e in of:
-            if (statement_id, e.facts.get("step")) not in signed:
-                yield Finding(
-                    "statement_signature",
-                    f"{statement_id}/{e.facts.get('step')}",
-                    "it was recorded and is missing",
-                )
+            yield Finding("statement_signature", where, NOBODY)
+    recorded = {(of, e.facts.get("step")) for of, events in said.items() for e in events}
+    yield from missing("statement_signature", (f"{of}/{step}" for of, step in recorded - signed))
 
 
 def _payouts(connection: Connection) -> Iterator[Finding]:
@@ -259,7 +237,7 @@ def _payouts(connection: Connection) -> Iterator[Finding]:
             paid.setdefault(statement_id, {})[code] = sign * row.amount
     corrected = withheld.corrections(connection)
     back, wrong = verify_debts.settled(connection, statements)
-    yield from (Finding(*w) for w in wrong)
+    yield from wrong
     kept = {
         of: e.facts["holdback_fen"]
         for of, events in events_of(connection, "sign_statement").items()
@@ -316,10 +294,7 @@ def _withheld(connection: Connection) -> Iterator[Finding]:
     written = {
         (r.statement_id, r.number, r.at) for r in connection.execute(select(WithheldLine.__table__))
     }
-    for row in sorted(written - recorded, key=str):
-        yield Finding("withheld_line", f"{row[0]}/{row[1]}", "nobody recorded it")
-    for row in sorted(recorded - written, key=str):
-        yield Finding("withheld_line", f"{row[0]}/{row[1]}", "it was recorded and is missing")
+    yield from both_ways("withheld_line", written=written, recorded=recorded, called_by=2)
     for row in connection.execute(text(_NOT_REVERSED), {"most": LIMIT}):
         yield Finding("withheld_line", f"{row[0]}/{row[1]}", "its visit was not taken back")
 
@@ -335,12 +310,7 @@ def _samples(connection: Connection) -> Iterator[Finding]:
         (r.statement_id, r.number, r.way, r.outcome, r.at, r.by, r.note or None)
         for r in connection.execute(select(SampleResult.__table__))
     }
-    for row in sorted(written - recorded, key=str):
-        yield Finding("sample_result", f"{row[0]}/{row[1]}/{row[2]}", "nobody recorded it")
-    for row in sorted(recorded - written, key=str):
-        yield Finding(
-            "sample_result", f"{row[0]}/{row[1]}/{row[2]}", "it was recorded and is missing"
-        )
+    yield from both_ways("sample_result", written=written, recorded=recorded, called_by=3)
 
 
 def _holdbacks(connection: Connection) -> Iterator[Finding]:
@@ -363,10 +333,7 @@ def _holdbacks(connection: Connection) -> Iterator[Finding]:
         if r.number == 2:
             whose = (r.quarter, r.vendor_id, r.district_code)
             released[whose] = {"paid": r.paid_fen, "kept": r.kept_fen}
-    for row in sorted(written - recorded, key=str):
-        yield Finding("holdback_step", f"{row[0]}/{row[1]}", "nobody recorded it")
-    for row in sorted(recorded - written, key=str):
-        yield Finding("holdback_step", f"{row[0]}/{row[1]}", "it was recorded and is missing")
+    yield from both_ways("holdback_step", written=written, recorded=recorded, called_by=2)
     owners = {
         row.id: (row.vendor_id, row.district_code)
         for row in connection.execute(
@@ -401,7 +368,7 @@ def _answers(connection: Connection) -> Iterator[Finding]:
             (e.actor_id, e.at, e.facts.get("text_sha256")) == (row.by, row.at, row.text_sha256)
             for e in events.get(row.work_order_id, [])
         ):
-            yield Finding("held_answer", row.id, "nobody recorded it")
+            yield Finding("held_answer", row.id, NOBODY)
         elif rules.text_sha256(row.text) != row.text_sha256:
             yield Finding("held_answer", row.id, "its text changed")
     for work_order_id, of in sorted(events.items()):
@@ -454,5 +421,4 @@ def _grant_runs(connection: Connection) -> Iterator[Finding]:
             yield Finding("grant_run", run.id, "its release is not the one that was recorded")
         elif run.state == "released" and granted.get(run.id, 0) != run.new:
             yield Finding("grant_run", run.id, "it did not grant what it says")
-    for missing in sorted(set(previews) - {run.id for run in rows}):
-        yield Finding("grant_run", missing, "it was recorded and is missing")
+    yield from missing("grant_run", previews.keys() - {run.id for run in rows})

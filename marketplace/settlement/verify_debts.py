@@ -8,10 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, select, text
 
 from marketplace.kernel.audit import events_of
+from marketplace.kernel.findings import Finding, both_ways
 from marketplace.settlement.models import WriteOffStep
-
-Wrong = tuple[str, str, str]
-"""Table, row, rule."""
 
 _MOVED = """
 SELECT id, code, debit_account, credit_account, amount, at FROM ledger_transfer
@@ -21,10 +19,10 @@ WHERE code IN ('repayment', 'write_off') ORDER BY serial
 
 def settled(
     connection: Connection, statements: Mapping[str, Any]
-) -> tuple[dict[str, dict[str, int]], list[Wrong]]:
+) -> tuple[dict[str, dict[str, int]], list[Finding]]:
     """Return by statement what was repaid or given up of each payer's part, and what is wrong with it."""
     found: dict[str, dict[str, int]] = {}
-    wrong: list[Wrong] = []
+    wrong: list[Finding] = []
     sums: dict[str, dict[str, int]] = {"repayment": {}, "write_off": {}}
     for row in connection.execute(text(_MOVED)):
         _, named, statement_id, payer = row.id.split("/")
@@ -38,7 +36,7 @@ def settled(
         if (row.debit_account, row.credit_account) != asked or (s is None) != (
             statement_id == "own"
         ):
-            wrong.append(("ledger_transfer", row.id, "it settles another debt than it says"))
+            wrong.append(Finding("ledger_transfer", row.id, "it settles another debt than it says"))
         elif s is not None:
             of = found.setdefault(statement_id, {})
             of[payer] = of.get(payer, 0) + row.amount
@@ -56,11 +54,13 @@ def settled(
     for code, moved in sums.items():
         for named in sorted(moved.keys() | said[code].keys()):
             if moved.get(named) != said[code].get(named):
-                wrong.append(("ledger_transfer", f"{code}/{named}", "it is not what was recorded"))
+                wrong.append(
+                    Finding("ledger_transfer", f"{code}/{named}", "it is not what was recorded")
+                )
     return found, wrong
 
 
-def steps(connection: Connection) -> Iterator[Wrong]:
+def steps(connection: Connection) -> Iterator[Finding]:
     """Hold the steps of write-offs against what was recorded of them, both ways."""
     recorded = {
         (of, number, e.facts["vendor_id"], e.facts["district_code"], e.facts["fen"], e.reason,
@@ -73,8 +73,5 @@ def steps(connection: Connection) -> Iterator[Wrong]:
     for r in connection.execute(select(WriteOffStep.__table__)):
         written.add((r.id, r.number, r.vendor_id, r.district_code, r.fen, r.reason, r.at, r.by))
         if (r.previous,) != (None, 1)[r.number - 1 : r.number]:
-            yield "write_off_step", f"{r.id}/{r.number}", "it is out of order"
-    for row in sorted(written - recorded, key=str):
-        yield "write_off_step", f"{row[0]}/{row[1]}", "nobody recorded it"
-    for row in sorted(recorded - written, key=str):
-        yield "write_off_step", f"{row[0]}/{row[1]}", "it was recorded and is missing"
+            yield Finding("write_off_step", f"{r.id}/{r.number}", "it is out of order")
+    yield from both_ways("write_off_step", written=written, recorded=recorded, called_by=2)

@@ -17,8 +17,8 @@ from sqlalchemy import Connection, select
 
 from marketplace.kernel.audit import events_of
 from marketplace.kernel.clock import local
+from marketplace.kernel.findings import Finding, missing
 from marketplace.vouchers.models import Entitlement, GrantApplication, HomeGrant, ProgrammeChange
-from marketplace.vouchers.verify_rows import Finding
 
 _PROPOSED = (
     "programme_code",
@@ -91,8 +91,7 @@ def _changes(connection: Connection) -> Iterator[Finding]:
             row.released_at,
         ):
             yield Finding("programme_change", row.id, "somebody else released it, or another time")
-    for missing in sorted(proposed.keys() - seen):
-        yield Finding("programme_change", missing, "it was recorded and is missing")
+    yield from missing("programme_change", proposed.keys() - seen)
 
 
 def _applications(connection: Connection) -> Iterator[Finding]:
@@ -113,8 +112,7 @@ def _applications(connection: Connection) -> Iterator[Finding]:
         stored = (row.state, row.decided_by, row.decided_at, row.reason)
         if said != ([] if row.state == "applied" else [stored]):
             yield Finding("grant_application", row.id, "its decision is not the one recorded")
-    for missing in sorted(made.keys() - seen):
-        yield Finding("grant_application", missing, "it was recorded and is missing")
+    yield from missing("grant_application", made.keys() - seen)
     yield from _awards(connection, decided)
 
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from sqlalchemy import Connection, select
 
 from marketplace.kernel.audit import events_of
+from marketplace.kernel.findings import Finding, both_ways
 from marketplace.vouchers.models import LedgerTransfer
 from marketplace.vouchers.own_debts import CASH_BACK, reckoned
 from marketplace.vouchers.payouts import OWN_REFUND
-from marketplace.vouchers.verify_rows import Finding
 
 DESK = "refund/desk/"
 """How the ids of what was given back over the counter begin; the others are the payment provider's."""
@@ -36,7 +36,4 @@ def verify(connection: Connection) -> Iterator[Finding]:
         for e in events
     }
     written = {(r.id, r.amount, r.at) for r in rows if r.code == CASH_BACK or r.id.startswith(DESK)}
-    for row in sorted(written - recorded, key=str):
-        yield Finding("ledger_transfer", row[0], "nobody recorded it")
-    for row in sorted(recorded - written, key=str):
-        yield Finding("ledger_transfer", row[0], "it was recorded and is missing")
+    yield from both_ways("ledger_transfer", written=written, recorded=recorded)

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, func, select
 from sqlalchemy.orm import aliased
 
-from marketplace.kernel.immutable import broken_guards
+from marketplace.kernel.findings import Finding
 from marketplace.vouchers.ledger import row_sha256
 from marketplace.vouchers.models import (
     Entitlement,
@@ -32,40 +31,6 @@ from marketplace.vouchers.splits import (
     redemption_terms,
     sold_terms,
 )
-
-FROZEN = (
-    "ledger_transfer",
-    "ledger_seal",
-    "entitlement",
-    "price_share",
-    "redemption",
-    "ledger_account",
-    "price_split",
-    "programme_change",
-    "grant_application",
-    "home_grant",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One wrong row."""
-
-    table: str
-    row: str
-    rule: str
-    detail: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.table} {self.row}: {self.rule}" + (
-            f" ({self.detail})" if self.detail else ""
-        )
-
-
-def triggers(connection: Connection) -> Iterator[Finding]:
-    """Name the guards of written rows that are missing, switched off or replaced."""
-    for table, problem in broken_guards(connection, FROZEN):
-        yield Finding(table, "*", problem)
 
 
 def _rows(connection: Connection, query: Any) -> Iterator[Any]:

@@ -12,12 +12,13 @@ from marketplace.elders import witness
 from marketplace.kernel import audit
 from marketplace.kernel.actor import SYSTEM
 from marketplace.kernel.db import transaction, whole_tables
+from marketplace.kernel.findings import Finding
 from marketplace.kernel.ports import Ports
 from marketplace.settlement import verify as settlement_verify
 from marketplace.vouchers import beancount, seals
 from marketplace.vouchers import verify as ledger_verify
 from marketplace.vouchers.models import LedgerSeal
-from marketplace.vouchers.verify import Finding, Verdict
+from marketplace.vouchers.verify import Verdict
 
 
 def seal_ledger(session: Session, ports: Ports) -> list[seals.Sealed]:
@@ -93,11 +94,8 @@ def verify_ledger(
     try:
         with whole_tables(connection):
             verdict = ledger_verify.verify(connection, progress=progress)
-            more = [
-                Finding(f.table, f.row, f.rule, f.detail)
-                for f in settlement_verify.verify(connection, progress=progress)
-            ]
-            more += [Finding(f.table, f.row, f.rule) for f in witness.verify(connection)]
+            more = settlement_verify.verify(connection, progress=progress)
+            more += witness.verify(connection)
             rows = connection.execute(select(LedgerSeal.id, LedgerSeal.sha256))
         more += against_witness({row.id: row.sha256 for row in rows}, kept or {})
         return replace(verdict, findings=verdict.findings + tuple(more))
