@@ -12,26 +12,16 @@ from marketplace.kernel.errors import NotFound, WrongState
 from marketplace.settlement.models import STEPS, Statement, StatementSignature, WriteOffStep
 
 
-def step(
-    *,
-    id: str,
-    number: int,
-    vendor_id: str,
-    district_code: str,
-    fen: int,
-    reason: str,
-    at: datetime,
-    by: str,
-) -> WriteOffStep:
-    """Return a step that is not written yet; the second names the first."""
+def second_step(first: WriteOffStep, *, reason: str, at: datetime, by: str) -> WriteOffStep:
+    """Return the step that gives up what was proposed, not written yet."""
     return WriteOffStep(
-        id=id,
-        number=number,
-        previous=number - 1 or None,
-        vendor_id=vendor_id,
-        district_code=district_code,
-        fen=fen,
-        reason=reason[:200],
+        id=first.id,
+        number=2,
+        previous=first.number,
+        vendor_id=first.vendor_id,
+        district_code=first.district_code,
+        fen=first.fen,
+        reason=reason,
         at=at,
         by=by,
     )

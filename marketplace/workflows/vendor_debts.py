@@ -221,19 +221,19 @@ def propose_write_off(
     session: Session, ports: Ports, actor: Actor, *, key: str, request: WriteOffRequest
 ) -> Settled:
     """Propose to write a debt off; nothing moves yet. Raises ``BadInput`` for more than is owed."""
-    _need_reason(request.reason)
+    reason = _needed_reason(request.reason)
 
     def run(at: datetime) -> Settled:
         require(actor, Action.APPROVE_STATEMENT, _about(request.vendor_id, request.district_code))
         stands = carried(session, request.vendor_id, request.district_code, lock=True)
         _check_owed(stands, request.fen)
-        step = debts.step(
+        step = WriteOffStep(
             id=new_id(),
             number=1,
             vendor_id=request.vendor_id,
             district_code=request.district_code,
             fen=request.fen,
-            reason=request.reason.strip(),
+            reason=reason,
             at=at,
             by=actor.user_id,
         )
@@ -259,22 +259,13 @@ def write_off(
     Raises ``NotAllowed`` for whoever proposed it, ``WrongState`` where it was done, ``BadInput`` where
     the vendor owes less by now.
     """
-    _need_reason(request.reason)
+    reason = _needed_reason(request.reason)
 
     def run(at: datetime) -> Settled:
         first = debts.first_step(session, request.write_off_id)
         about = _about(first.vendor_id, first.district_code, entered_by=first.by)
         require(actor, Action.APPROVE_STATEMENT, about)
-        step = debts.step(
-            id=first.id,
-            number=2,
-            vendor_id=first.vendor_id,
-            district_code=first.district_code,
-            fen=first.fen,
-            reason=request.reason.strip(),
-            at=at,
-            by=actor.user_id,
-        )
+        step = debts.second_step(first, reason=reason, at=at, by=actor.user_id)
         stands = carried(session, first.vendor_id, first.district_code, lock=True)
         debts.refuse_twice(session, first.id)
         left = _settle(session, stands, WRITE_OFF, first.id, first.fen, at)
@@ -312,9 +303,10 @@ def _take(
     return Settled(step.id, step.vendor_id, step.district_code, step.fen, debt_fen)
 
 
-def _need_reason(reason: str) -> None:
+def _needed_reason(reason: str) -> str:
     if not reason.strip():
         raise BadInput(field="reason", value="", expected="why, in 1 to 200 characters")
+    return reason.strip()[:200]
 
 
 def _about(vendor_id: str, district_code: str, entered_by: str | None = None) -> About:

@@ -294,10 +294,9 @@ def test_two_who_give_one_debt_up_at_once_do_it_once(session, ports, owing, data
         # The second reads what was proposed and waits for the vendor's statements.
         stands = vendor_debts.carried(s, "V1", DISTRICT, lock=True)
         step = debts.first_step(s, asked.id)
-        done = {c: getattr(step, c) for c in ("id", "vendor_id", "district_code", "fen", "reason")}
         at = ports.clock.now()
         vendor_debts._settle(s, stands, "write_off", step.id, step.fen, at)
-        second = debts.step(number=2, at=at, by="bureau-2", **done)
+        second = debts.second_step(step, reason=step.reason, at=at, by="bureau-2")
         return vendor_debts._take(s, BUREAU_2, second, "write_off_debt", 0)
 
     first, second = overlapping(database_url, held, at_once)
