@@ -22,7 +22,7 @@ from marketplace.elders.models import Assessment, Elder, ElderFact
 from marketplace.kernel import audit
 from marketplace.kernel.actor import SYSTEM
 from marketplace.kernel.audit import AuditEvent
-from marketplace.kernel.findings import NOBODY, Finding, missing
+from marketplace.kernel.findings import NOBODY, Finding, first, missing
 from marketplace.kernel.immutable import broken_guards
 
 ACTION = "witness_rows"
@@ -113,19 +113,25 @@ def verify(connection: Connection) -> Iterator[Finding]:
     """Yield the rows that differ from what was recorded last of them, either way."""
     yield from broken_guards(connection, FROZEN)
     recorded = _recorded(connection)
-    for name, table in TABLES.items():
-        left = recorded[name]
-        for row in connection.execute(select(table).order_by(table.c.id)):
-            said = left.pop(str(row.id), None)
-            if said is None:
-                yield Finding(name, _called(row), NOBODY)
-            elif said != row_hash(name, row._mapping):
-                yield Finding(name, _called(row), "it is not what was recorded")
-        yield from missing(name, left)
-    yield from _elders(connection, recorded[ELDER])
+    for name in TABLES:
+        yield from first(_rows(connection, name, recorded[name]))
+    yield from first(_elders(connection, recorded[ELDER]))
+
+
+def _rows(connection: Connection, name: str, left: dict[str, str]) -> Iterator[Finding]:
+    """Hold the rows of a table against their hashes; ``left``: id -> hash, emptied on the way."""
+    table = TABLES[name]
+    for row in connection.execute(select(table).order_by(table.c.id)):
+        said = left.pop(str(row.id), None)
+        if said is None:
+            yield Finding(name, _called(row), NOBODY)
+        elif said != row_hash(name, row._mapping):
+            yield Finding(name, _called(row), "it is not what was recorded")
+    yield from missing(name, left)
 
 
 def _elders(connection: Connection, left: dict[str, str]) -> Iterator[Finding]:
+    """Hold the register's rows against their hashes, column by column."""
     e = Elder.__table__.c
     rows = connection.execute(select(e.id, *(e[name] for name in ELDER_COLUMNS)).order_by(e.id))
     for row in rows.mappings():

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 NOBODY = "nobody recorded it"
 MISSING = "it was recorded and is missing"
+LIMIT = 20
+"""Findings shown of one check: whoever deletes a whole table is not answered with a million lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,11 @@ def both_ways(
     for rows, rule in ((written - recorded, NOBODY), (recorded - written, MISSING)):
         for row in sorted(rows, key=str):
             yield Finding(table, "/".join(str(value) for value in row[:called_by]), rule)
+
+
+def first(found: Iterable[Finding]) -> list[Finding]:
+    """Return the first findings of one check; what comes after them is not looked for."""
+    return list(islice(found, LIMIT))
 
 
 def missing(table: str, rows: Iterable[str]) -> Iterator[Finding]:

@@ -9,25 +9,20 @@ from typing import Any
 from sqlalchemy import Connection, select, text
 
 from marketplace.kernel.audit import events_of
-from marketplace.kernel.db import Instant
-from marketplace.kernel.findings import NOBODY, Finding, both_ways, missing
+from marketplace.kernel.findings import LIMIT, NOBODY, Finding, both_ways, first, missing
 from marketplace.kernel.immutable import broken_guards
-from marketplace.settlement import rules, verify_debts, withheld
+from marketplace.settlement import rules, verify_debts, verify_paid
 from marketplace.settlement.models import (
     STEPS,
     HeldAnswer,
-    HoldbackStep,
     SampleResult,
     SettlementHeld,
     SettlementRun,
     Statement,
     StatementLine,
     StatementSignature,
-    WithheldLine,
 )
-from marketplace.settlement.service import head_of_row, holdback_id, line_of_row
-
-LIMIT = 20
+from marketplace.settlement.service import head_of_row, line_of_row
 
 FROZEN = (
     "settlement_run",
@@ -58,38 +53,27 @@ ORDER BY l.statement_id, l.number LIMIT :most
 """
 
 
-_OWN_MONEY = """
-SELECT SUM(amount) FROM ledger_transfer
-WHERE credit_account = :due AND unit = 'fen' AND (kind = 'post' OR code = 'fee')
-"""
-
-
 def verify(
     connection: Connection, *, progress: Callable[[str, int], None] | None = None
 ) -> list[Finding]:
     """Return what is wrong with the closings; empty where all is right."""
     say = progress or (lambda _check, _rows: None)
     findings = list(broken_guards(connection, FROZEN))
-    say("statements", 0)
-    shas: dict[str, list[tuple[str, str]]] = {}
-    for row in connection.execute(select(Statement.__table__).order_by(Statement.id)).all():
-        findings.extend(_statement(connection, row))
-        shas.setdefault(row.run_id, []).append((row.vendor_id, row.sha256))
-    findings.extend(_orphans(connection))
-    for row in connection.execute(text(_LINES_AND_LEDGER), {"most": LIMIT}):
-        findings.append(
-            Finding("statement_line", f"{row[0]}/{row[1]}", "the ledger says another sum", row[2])
-        )
-    findings.extend(_runs(connection, shas))
-    findings.extend(_signatures(connection))
-    findings.extend(_payouts(connection))
-    findings.extend(_withheld(connection))
-    findings.extend(verify_debts.steps(connection))
-    findings.extend(_samples(connection))
-    findings.extend(_holdbacks(connection))
-    findings.extend(_answers(connection))
-    findings.extend(_seals(connection))
-    findings.extend(_grant_runs(connection))
+    for name, check in (
+        ("statements", _statements),
+        ("lines without a statement", _orphans),
+        ("lines and the ledger", _lines_and_ledger),
+        ("closings", _runs),
+        ("signatures", _signatures),
+        ("payouts", verify_paid.payouts),
+        ("withheld lines", verify_paid.withheld_lines),
+        ("write-offs", verify_debts.write_offs),
+        ("samples", _samples),
+        ("holdbacks", verify_paid.holdbacks),
+        ("answers", _answers),
+    ):
+        say(name, 0)
+        findings.extend(first(check(connection)))
     return findings
 
 
@@ -101,6 +85,17 @@ def _lines(connection: Connection, statement_id: str) -> list[Any]:
             .order_by(StatementLine.number)
         )
     )
+
+
+def _statements(connection: Connection) -> Iterator[Finding]:
+    for row in connection.execute(select(Statement.__table__).order_by(Statement.id)).all():
+        yield from _statement(connection, row)
+
+
+def _lines_and_ledger(connection: Connection) -> Iterator[Finding]:
+    for row in connection.execute(text(_LINES_AND_LEDGER), {"most": LIMIT}):
+        rule = "the ledger says another sum"
+        yield Finding("statement_line", f"{row[0]}/{row[1]}", rule, row[2])
 
 
 def _statement(connection: Connection, row: Any) -> Iterator[Finding]:
@@ -139,7 +134,13 @@ def _orphans(connection: Connection) -> Iterator[Finding]:
         yield Finding("statement", row[0], "its closing is missing")
 
 
-def _runs(connection: Connection, shas: dict[str, list[tuple[str, str]]]) -> Iterator[Finding]:
+def _runs(connection: Connection) -> Iterator[Finding]:
+    """Hold each closing against its statements, what it held back and what was recorded of it."""
+    shas: dict[str, list[tuple[str, str]]] = {}
+    for run_id, vendor_id, sha256 in connection.execute(
+        select(Statement.run_id, Statement.vendor_id, Statement.sha256)
+    ):
+        shas.setdefault(run_id, []).append((vendor_id, sha256))
     events = events_of(connection, "close_period")
     seen = set()
     for run in connection.execute(select(SettlementRun.__table__).order_by(SettlementRun.id)).all():
@@ -204,101 +205,6 @@ def _signatures(connection: Connection) -> Iterator[Finding]:
     yield from missing("statement_signature", (f"{of}/{step}" for of, step in recorded - signed))
 
 
-def _payouts(connection: Connection) -> Iterator[Finding]:
-    """Hold what was paid out against the releases: each once, its sum, its vendor, its bank."""
-    released = set(
-        connection.scalars(
-            select(StatementSignature.statement_id).where(StatementSignature.step == "released")
-        )
-    )
-    statements = {s.id: s for s in connection.execute(select(Statement.__table__))}
-    paid: dict[str, dict[str, int]] = {}
-    passed: dict[str, int] = {}
-    for row in connection.execute(
-        text(
-            "SELECT id, amount, debit_account, credit_account FROM ledger_transfer"
-            " WHERE code = 'payout' ORDER BY serial"
-        )
-    ):
-        _, statement_id, code = row.id.split("/")
-        s = statements.get(statement_id)
-        if s is None or statement_id not in released:
-            yield Finding("ledger_transfer", row.id, "it pays a statement that nobody released")
-            continue
-        due, bank = f"due:{s.vendor_id}:{code}", f"bank:{s.district_code}"
-        if {row.debit_account, row.credit_account} != {due, bank}:
-            yield Finding(
-                "ledger_transfer", row.id, "it pays somebody else than its statement says"
-            )
-        sign = 1 if row.debit_account == due else -1
-        if code == rules.OWN:
-            passed[due] = passed.get(due, 0) + sign * row.amount
-        else:
-            paid.setdefault(statement_id, {})[code] = sign * row.amount
-    corrected = withheld.corrections(connection)
-    back, wrong = verify_debts.settled(connection, statements)
-    yield from wrong
-    kept = {
-        of: e.facts["holdback_fen"]
-        for of, events in events_of(connection, "sign_statement").items()
-        for e in events
-        if "holdback_fen" in e.facts
-    }
-    unpaid: dict[tuple[str, str], int] = {}
-    for statement_id in sorted(released & set(statements)):
-        s = statements[statement_id]
-        parts = withheld.bureau_parts(s.by_programme, corrected.get(s.id))
-        for code, fen in back.get(s.id, {}).items():
-            if fen > max(-parts.get(code, 0), 0):
-                yield Finding("statement", s.id, "more of it was repaid than was owed", code)
-            parts[code] = parts.get(code, 0) + fen
-        holdback = kept.get(s.id, s.holdback_fen)
-        if statement_id in paid and not _is_paid_as_said(parts, holdback, paid[statement_id]):
-            yield Finding("statement", s.id, "another sum was paid", f"{paid[statement_id]}")
-        elif statement_id not in paid:
-            whose = (s.vendor_id, s.district_code)
-            unpaid[whose] = unpaid.get(whose, 0) + sum(parts.values()) - holdback
-    for (vendor_id, district), fen in sorted(unpaid.items()):
-        if fen > 0:
-            yield Finding("statement", f"{vendor_id}/{district}", "what was released is not paid")
-    for due, fen in sorted(passed.items()):
-        if fen > int(connection.scalar(text(_OWN_MONEY), {"due": due}) or 0):
-            yield Finding("ledger_account", due, "more own money was passed on than it earned")
-
-
-def _is_paid_as_said(parts: dict[str, int], holdback_fen: int, paid: dict[str, int]) -> bool:
-    """Say whether each payer's part was paid, all of it or all less the statement's holdback."""
-    kept = {c: parts.get(c, 0) - paid.get(c, 0) for c in parts.keys() | paid.keys()}
-    at_all = all(0 <= kept[c] < max(parts.get(c, 0), 1) for c in kept)
-    return at_all and sum(kept.values()) in (0, holdback_fen)
-
-
-_NOT_REVERSED = """
-SELECT w.statement_id, w.number FROM withheld_line w
-LEFT JOIN statement_line l ON l.statement_id = w.statement_id AND l.number = w.number
-LEFT JOIN price_split s ON s.work_order_id = w.work_order_id
-WHERE l.kind IS NULL OR l.kind <> 'visit' OR l.work_order_id <> w.work_order_id
-   OR s.state IS NULL OR s.state <> 'reversed'
-ORDER BY 1, 2 LIMIT :most
-"""
-
-
-def _withheld(connection: Connection) -> Iterator[Finding]:
-    """Hold the lines that were not paid against what each release recorded, both ways."""
-    recorded = {
-        (of, number, e.at)
-        for of, events in events_of(connection, "sign_statement").items()
-        for e in events
-        for number in e.facts.get("withheld", ())
-    }
-    written = {
-        (r.statement_id, r.number, r.at) for r in connection.execute(select(WithheldLine.__table__))
-    }
-    yield from both_ways("withheld_line", written=written, recorded=recorded, called_by=2)
-    for row in connection.execute(text(_NOT_REVERSED), {"most": LIMIT}):
-        yield Finding("withheld_line", f"{row[0]}/{row[1]}", "its visit was not taken back")
-
-
 def _samples(connection: Connection) -> Iterator[Finding]:
     """Hold the results of samples against what was recorded of them, both ways."""
     recorded = {
@@ -311,52 +217,6 @@ def _samples(connection: Connection) -> Iterator[Finding]:
         for r in connection.execute(select(SampleResult.__table__))
     }
     yield from both_ways("sample_result", written=written, recorded=recorded, called_by=3)
-
-
-def _holdbacks(connection: Connection) -> Iterator[Finding]:
-    """Hold the steps of holdbacks against what was recorded and what was paid for them."""
-    recorded = {
-        (of, number, *(e.facts[k] for k in ("score", "percent", "paid_fen", "kept_fen")),
-         e.at, e.actor_id, e.reason)
-        for number, action in ((1, "score_holdback"), (2, "release_holdback"))
-        for of, events in events_of(connection, action).items()
-        for e in events
-    }  # fmt: skip
-    written, released = set(), {}
-    for r in connection.execute(select(HoldbackStep.__table__)):
-        subject = holdback_id(r.quarter, r.district_code, r.vendor_id)
-        said = (subject, r.number, r.score, r.percent, r.paid_fen, r.kept_fen, r.at, r.by)
-        written.add((*said, r.reason or None))
-        expected = (None, 1)[r.number - 1 : r.number]
-        if expected != (r.previous,):
-            yield Finding("holdback_step", f"{subject}/{r.number}", "it is out of order")
-        if r.number == 2:
-            whose = (r.quarter, r.vendor_id, r.district_code)
-            released[whose] = {"paid": r.paid_fen, "kept": r.kept_fen}
-    yield from both_ways("holdback_step", written=written, recorded=recorded, called_by=2)
-    owners = {
-        row.id: (row.vendor_id, row.district_code)
-        for row in connection.execute(
-            select(Statement.id, Statement.vendor_id, Statement.district_code)
-        )
-    }
-    moved: dict[tuple[str, ...], dict[str, int]] = {}
-    for row in connection.execute(
-        text(
-            "SELECT id, amount FROM ledger_transfer"
-            " WHERE code IN ('holdback_paid', 'holdback_kept')"
-        )
-    ):
-        _, quarter, verb, statement_id, _ = row.id.split("/")
-        whose = (quarter, *owners.get(statement_id, ()))
-        if whose not in released:
-            yield Finding("ledger_transfer", row.id, "it pays a holdback that nobody released")
-            continue
-        sums = moved.setdefault(whose, {"paid": 0, "kept": 0})
-        sums[verb] = sums.get(verb, 0) + row.amount
-    for whose, said in sorted(released.items()):
-        if moved.get(whose, {"paid": 0, "kept": 0}) != said:
-            yield Finding("holdback_step", "/".join(whose), "another sum was paid", f"{said}")
 
 
 def _answers(connection: Connection) -> Iterator[Finding]:
@@ -376,49 +236,3 @@ def _answers(connection: Connection) -> Iterator[Finding]:
             yield Finding(
                 "held_answer", work_order_id, "there are not the answers that were recorded"
             )
-
-
-def _seals(connection: Connection) -> Iterator[Finding]:
-    rows = connection.execute(text("SELECT id, sha256 FROM ledger_seal")).all()
-    seals = {str(row[0]): row[1] for row in rows}
-    for number, of in sorted(events_of(connection, "seal_ledger").items()):
-        if seals.get(number) != of[0].facts.get("sha256"):
-            yield Finding("ledger_seal", number, "it is not the seal that was recorded")
-
-
-def _grant_runs(connection: Connection) -> Iterator[Finding]:
-    """Hold the grant runs against what was recorded of them and against what they granted."""
-    previews = events_of(connection, "preview_grants")
-    releases = events_of(connection, "release_grants")
-    granted = {
-        row[0]: int(row[1])
-        for row in connection.execute(
-            text("SELECT grant_run_id, COUNT(*) FROM entitlement GROUP BY grant_run_id")
-        )
-    }
-    rows = connection.execute(
-        text(
-            "SELECT id, period, district_code, state, previewed_by, previewed_at, released_by,"
-            " released_at, new, minutes, fen, preview_sha256 FROM grant_run ORDER BY id"
-        ).columns(previewed_at=Instant, released_at=Instant)
-    ).all()
-    for run in rows:
-        facts = {
-            "period": run.period,
-            "district_code": run.district_code,
-            "new": run.new,
-            "minutes": run.minutes,
-            "fen": run.fen,
-            "sha256": run.preview_sha256,
-        }
-        by = [e for e in previews.get(run.id, []) if e.facts == facts]
-        released = [(e.actor_id, e.at) for e in releases.get(run.id, [])]
-        if not by or (by[0].actor_id, by[0].at) != (run.previewed_by, run.previewed_at):
-            yield Finding("grant_run", run.id, "it is not the preview that was recorded")
-        elif (run.state == "released") != bool(released) or (
-            released and released[0] != (run.released_by, run.released_at)
-        ):
-            yield Finding("grant_run", run.id, "its release is not the one that was recorded")
-        elif run.state == "released" and granted.get(run.id, 0) != run.new:
-            yield Finding("grant_run", run.id, "it did not grant what it says")
-    yield from missing("grant_run", previews.keys() - {run.id for run in rows})

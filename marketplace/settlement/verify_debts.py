@@ -12,7 +12,7 @@ from marketplace.kernel.findings import Finding, both_ways
 from marketplace.settlement.models import WriteOffStep
 
 _MOVED = """
-SELECT id, code, debit_account, credit_account, amount, at FROM ledger_transfer
+SELECT id, code, debit_account, credit_account, amount FROM ledger_transfer
 WHERE code IN ('repayment', 'write_off') ORDER BY serial
 """
 
@@ -25,17 +25,14 @@ def settled(
     wrong: list[Finding] = []
     sums: dict[str, dict[str, int]] = {"repayment": {}, "write_off": {}}
     for row in connection.execute(text(_MOVED)):
-        _, named, statement_id, payer = row.id.split("/")
+        parts = row.id.split("/")
+        if len(parts) != 4:
+            wrong.append(Finding("ledger_transfer", row.id, "its id names no debt"))
+            continue
+        _, named, statement_id, payer = parts
         sums[row.code][named] = sums[row.code].get(named, 0) + row.amount
-        _, vendor_id, _ = row.credit_account.split(":")
-        district = row.debit_account.split(":")[1]
-        source = "bank" if row.code == "repayment" else "treasury"
         s = statements.get(statement_id)
-        whose = (vendor_id, district) if s is None else (s.vendor_id, s.district_code)
-        asked = (f"{source}:{whose[1]}", f"due:{whose[0]}:{payer}")
-        if (row.debit_account, row.credit_account) != asked or (s is None) != (
-            statement_id == "own"
-        ):
+        if not _settles_its_debt(row, s, statement_id, payer):
             wrong.append(Finding("ledger_transfer", row.id, "it settles another debt than it says"))
         elif s is not None:
             of = found.setdefault(statement_id, {})
@@ -60,7 +57,24 @@ def settled(
     return found, wrong
 
 
-def steps(connection: Connection) -> Iterator[Finding]:
+def _settles_its_debt(row: Any, s: Any, statement_id: str, payer: str) -> bool:
+    """Say whether a movement goes from the bank, or the treasury, to the account that its id names.
+
+    ``s``: the statement; none where families' money is settled, which is of no one statement.
+    """
+    source = "bank" if row.code == "repayment" else "treasury"
+    if s is not None:
+        asked = (f"{source}:{s.district_code}", f"due:{s.vendor_id}:{payer}")
+        return (row.debit_account, row.credit_account) == asked
+    return (
+        statement_id == "own"
+        and row.debit_account.startswith(f"{source}:")
+        and row.credit_account.startswith("due:")
+        and row.credit_account.endswith(f":{payer}")
+    )
+
+
+def write_offs(connection: Connection) -> Iterator[Finding]:
     """Hold the steps of write-offs against what was recorded of them, both ways."""
     recorded = {
         (of, number, e.facts["vendor_id"], e.facts["district_code"], e.facts["fen"], e.reason,

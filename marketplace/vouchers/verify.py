@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, text
 
-from marketplace.kernel.findings import Finding
+from marketplace.kernel.findings import LIMIT, Finding, first
 from marketplace.kernel.immutable import broken_guards
 from marketplace.vouchers import rights, verify_own, verify_rows
 from marketplace.vouchers.models import LedgerAccount, LedgerTransfer
@@ -31,9 +31,6 @@ FROZEN = (
     "grant_application",
     "home_grant",
 )
-
-LIMIT = 20
-"""Findings shown of one check."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,31 +55,25 @@ def verify(
     say = progress or (lambda _check, _rows: None)
     findings: list[Finding] = list(broken_guards(connection, FROZEN))
     say("counters", 0)
-    for row in connection.execute(text(COUNTERS), {"most": LIMIT}):
-        stored, summed = tuple(row[1:5]), tuple(int(v) for v in row[5:9])
-        findings.append(
-            Finding("ledger_account", row[0], "its counters", f"{stored} stored, {summed} summed")
-        )
+    findings.extend(_counters(connection))
     for table, rule, query in QUERIES:
         say(f"{table}: {rule}", 0)
         for row in connection.execute(text(query), {"most": LIMIT}):
             findings.append(Finding(table, str(row[0]), rule, str(row[1])))
-    for check in (
-        verify_rows.accounts,
-        verify_rows.grants,
-        verify_rows.holds,
-        verify_rows.expected,
-        verify_rows.captures,
+    for name, check in (
+        ("accounts", verify_rows.accounts),
+        ("grants", verify_rows.grants),
+        ("holds", verify_rows.holds),
+        ("expected", verify_rows.expected),
+        ("captures", verify_rows.captures),
+        ("rights", rights.verify),
+        ("own money", verify_own.verify),
+        ("unsealed", verify_rows.unsealed),
     ):
-        say(check.__name__, 0)
-        findings.extend(_first(check(connection)))
-    say("rights", 0)
-    findings.extend(_first(rights.verify(connection)))
-    say("own money", 0)
-    findings.extend(_first(verify_own.verify(connection)))
+        say(name, 0)
+        findings.extend(first(check(connection)))
     sealed, broken = verify_rows.chain(connection, say)
     findings.extend(broken)
-    findings.extend(_first(verify_rows.unsealed(connection)))
     return Verdict(
         accounts=_count(connection, LedgerAccount.id),
         transfers=_count(connection, LedgerTransfer.serial),
@@ -91,12 +82,21 @@ def verify(
     )
 
 
+def _counters(connection: Connection) -> Iterator[Finding]:
+    """Name accounts whose counters are not what their transfers sum to, or that were overdrawn."""
+    for row in connection.execute(text(COUNTERS), {"most": LIMIT}):
+        stored, summed = tuple(row[2:6]), tuple(int(v) for v in row[6:10])
+        if stored != summed:
+            detail = f"{stored} stored, {summed} summed"
+            yield Finding("ledger_account", row.id, "its counters are not its transfers'", detail)
+        elif row.guarded and stored[0] + stored[1] > stored[3]:
+            yield Finding("ledger_account", row.id, "more was taken from it than it had")
+        else:
+            yield Finding("ledger_account", row.id, "no transfer ever moved it")
+
+
 def _count(connection: Connection, column: Any) -> int:
     return int(connection.scalar(select(func.count(column))) or 0)
-
-
-def _first(found: Iterator[Finding]) -> list[Finding]:
-    return [f for f, _ in zip(found, range(LIMIT), strict=False)]
 
 
 def as_json(verdict: Verdict) -> str:

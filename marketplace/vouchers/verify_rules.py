@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 COUNTERS = """
-SELECT a.id, a.debits_pending, a.debits_posted, a.credits_pending, a.credits_posted,
+SELECT a.id, a.guarded, a.debits_pending, a.debits_posted, a.credits_pending, a.credits_posted,
        COALESCE(s.dp, 0), COALESCE(s.dd, 0), COALESCE(s.cp, 0), COALESCE(s.cd, 0)
 FROM ledger_account a LEFT JOIN (
   SELECT account, SUM(dp) AS dp, SUM(dd) AS dd, SUM(cp) AS cp, SUM(cd) AS cd FROM (

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session
 
 from marketplace.elders import witness
@@ -15,7 +16,7 @@ from marketplace.kernel.db import transaction, whole_tables
 from marketplace.kernel.findings import Finding
 from marketplace.kernel.ports import Ports
 from marketplace.settlement import verify as settlement_verify
-from marketplace.vouchers import beancount, seals
+from marketplace.vouchers import beancount, seals, verify_recorded
 from marketplace.vouchers import verify as ledger_verify
 from marketplace.vouchers.models import LedgerSeal
 from marketplace.vouchers.verify import Verdict
@@ -60,18 +61,29 @@ def seals_of(session: Session) -> dict[int, str]:
     return {row.id: row.sha256 for row in found}
 
 
-def against_witness(seals: Mapping[int, str], kept: Mapping[int, str]) -> list[Finding]:
+def against_witness(found: Mapping[int, str], kept: Mapping[int, str]) -> list[Finding]:
     """Return which of the seals that were kept outside are no longer in the books. Pure."""
     return [
         Finding(
             "ledger_seal",
             str(number),
             "it is not the seal that was kept outside",
-            seals.get(number, "missing"),
+            found.get(number, "missing"),
         )
         for number, sha256 in sorted(kept.items())
-        if seals.get(number) != sha256
+        if found.get(number) != sha256
     ]
+
+
+def proof(connection: Connection, *, progress: Callable[[str, int], None] | None = None) -> Verdict:
+    """Prove ledger, statements and what money was decided on, as an open connection sees them."""
+    verdict = ledger_verify.verify(connection, progress=progress)
+    more = (
+        *verify_recorded.verify(connection),
+        *settlement_verify.verify(connection, progress=progress),
+        *witness.verify(connection),
+    )
+    return replace(verdict, findings=verdict.findings + more)
 
 
 def verify_ledger(
@@ -80,38 +92,33 @@ def verify_ledger(
     progress: Callable[[str, int], None] | None = None,
     kept: Mapping[int, str] | None = None,
 ) -> Verdict:
-    """Prove ledger, statements and what money was decided on, on one snapshot. Reads only.
+    """Prove everything that money rests on, on one snapshot. Reads only.
 
     ``kept``: seals that were kept outside of this database, which must all be there.
     """
+    with _snapshot(session) as connection, whole_tables(connection):
+        verdict = proof(connection, progress=progress)
+        rows = connection.execute(select(LedgerSeal.id, LedgerSeal.sha256))
+        lost = against_witness({row.id: row.sha256 for row in rows}, kept or {})
+    return replace(verdict, findings=(*verdict.findings, *lost))
+
+
+@contextmanager
+def _snapshot(session: Session) -> Iterator[Connection]:
+    """Give a connection that sees the books as of one moment; nothing read on it is kept open after."""
     session.rollback()
     options = (
         {"isolation_level": "REPEATABLE READ"}
         if session.get_bind().dialect.name == "postgresql"
         else {}
     )
-    connection = session.connection(execution_options=options)
     try:
-        with whole_tables(connection):
-            verdict = ledger_verify.verify(connection, progress=progress)
-            more = settlement_verify.verify(connection, progress=progress)
-            more += witness.verify(connection)
-            rows = connection.execute(select(LedgerSeal.id, LedgerSeal.sha256))
-        more += against_witness({row.id: row.sha256 for row in rows}, kept or {})
-        return replace(verdict, findings=verdict.findings + tuple(more))
+        yield session.connection(execution_options=options)
     finally:
         session.rollback()
 
 
 def export_beancount(session: Session) -> Iterator[str]:
     """Yield the ledger as Beancount text from one snapshot."""
-    session.rollback()
-    options = (
-        {"isolation_level": "REPEATABLE READ"}
-        if session.get_bind().dialect.name == "postgresql"
-        else {}
-    )
-    try:
-        yield from beancount.export(session.connection(execution_options=options))
-    finally:
-        session.rollback()
+    with _snapshot(session) as connection:
+        yield from beancount.export(connection)

@@ -10,16 +10,14 @@ import pytest
 from sqlalchemy import text
 
 from marketplace.app import db
-from marketplace.elders import history, witness
+from marketplace.elders import history
 from marketplace.kernel.actor import Actor, Role
 from marketplace.kernel.clock import Period
 from marketplace.kernel.db import transaction
-from marketplace.settlement import verify as settlement_verify
 from marketplace.vouchers import service
-from marketplace.vouchers import verify as ledger_verify
 from marketplace.workflows.grants import grant_period
 from marketplace.workflows.holdback import release_holdback, score_holdback
-from marketplace.workflows.ledger import seal_ledger
+from marketplace.workflows.ledger import proof, seal_ledger
 from marketplace.workflows.own_money import CashRequest, owed_fen, take_cash
 from marketplace.workflows.purses import (
     ApplyForGrant,
@@ -204,9 +202,7 @@ def tamper(session, table, statements):
 
 def found_in(session):
     """Return what the whole proof finds in the session's own transaction."""
-    connection = session.connection()
-    found = [*ledger_verify.verify(connection).findings, *settlement_verify.verify(connection)]
-    return [str(f) for f in (*found, *witness.verify(connection))]
+    return [str(f) for f in proof(session.connection()).findings]
 
 
 def unseen(session, tamperings):

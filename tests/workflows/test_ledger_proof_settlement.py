@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from sqlalchemy import text
+
 from marketplace.settlement import verify as settlement_verify
 from tests.builders import DISTRICT
 from tests.workflows.books import (
@@ -234,6 +236,8 @@ PAYOUTS = [
     "DELETE FROM ledger_transfer WHERE id = 'payout/{st}/LV'",
     "DELETE FROM ledger_transfer WHERE code = 'payout'",
     "DELETE FROM ledger_transfer WHERE id = 'holdback/2026Q4/paid/{st}/LV'",
+    "UPDATE ledger_transfer SET credit_account = 'bank:321202' WHERE id = 'holdback/2026Q4/paid/{st}/LV'",
+    "UPDATE ledger_transfer SET credit_account = 'due:V1:LV', debit_account = 'due:V2:LV' WHERE code = 'holdback_kept'",
 ]
 
 
@@ -248,3 +252,31 @@ def test_a_payout_of_another_sum_is_found_whoever_made_its_hashes_again(session,
         if not found:
             unseen.append(statement)
     assert unseen == []
+
+
+NAMES_NOTHING = [
+    ("payout/x", "payout"),
+    ("repayment/x", "repayment"),
+    ("write_off/x/own", "write_off"),
+    ("holdback/2026Q4/paid", "holdback_paid"),
+    ("holdback/2026Q4/x/{st}/LV", "holdback_kept"),
+]
+
+
+def test_a_payment_whose_id_names_nothing_is_named_by_it(session, books):
+    unnamed = []
+    for id, code in NAMES_NOTHING:
+        id = id.format(st=f"ST-2026-11-{DISTRICT}-V1")
+        session.execute(
+            text(
+                "INSERT INTO ledger_transfer (serial, id, kind, code, unit, debit_account,"
+                " credit_account, amount, period, at) VALUES (99999, :id, 'direct', :code, 'fen',"
+                " 'due:V1:LV', 'due:V1:OWN', 7, '2027-01', '2027-01-06 00:00:00')"
+            ),
+            {"id": id, "code": code},
+        )
+        found = [str(f) for f in settlement_verify.verify(session.connection())]
+        session.rollback()
+        if not any(f.startswith(f"ledger_transfer {id}: ") for f in found):
+            unnamed.append((id, found))
+    assert unnamed == []
