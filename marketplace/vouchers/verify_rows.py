@@ -37,7 +37,7 @@ def _rows(connection: Connection, query: Any) -> Iterator[Any]:
     yield from connection.execute(query.execution_options(yield_per=5000))
 
 
-_PARTS: dict[str, tuple[str, ...]] = {
+PARTS: dict[str, tuple[str, ...]] = {
     "treasury": ("district_code",),
     "budget": ("programme_code", "district_code", "period"),
     "fund": ("programme_code", "district_code", "period"),
@@ -48,49 +48,37 @@ _PARTS: dict[str, tuple[str, ...]] = {
     "promised": ("programme_code", "district_code"),
     "served": ("programme_code", "district_code"),
     "due": ("vendor_id", "programme_code"),
+    "bank": ("district_code",),
+    "gift": ("programme_code", "district_code"),
 }
 """What the parts of an account's id say, by kind; entitlements are compared with their own table."""
 
 
+_GRANTED = ("programme_code", "elder_id", "district_code", "period", "unit")
+"""What an entitlement's account says as the entitlement does."""
+
+
 def accounts(connection: Connection) -> Iterator[Finding]:
     """Hold each account's columns against its id, an entitlement's against the entitlement."""
-    a = LedgerAccount
+    a, e = LedgerAccount, Entitlement
     query = (
         select(
-            a.id,
-            a.kind,
-            a.unit,
-            a.programme_code,
-            a.elder_id,
-            a.vendor_id,
-            a.district_code,
-            a.period,
-            Entitlement.account_id,
-            Entitlement.programme_code,
-            Entitlement.elder_id,
-            Entitlement.district_code,
-            Entitlement.period,
-            Entitlement.unit,
+            *(a.id, a.kind, a.vendor_id, e.account_id),
+            *(getattr(a, name) for name in _GRANTED),
+            *(getattr(e, name).label(f"granted_{name}") for name in _GRANTED),
         )
-        .outerjoin(Entitlement, Entitlement.account_id == a.id)
+        .outerjoin(e, e.account_id == a.id)
         .order_by(a.id)
     )
     for row in _rows(connection, query):
         if row.kind == "entitlement":
-            mine = (row[3], row[4], row[6], row[7], row[2])
-            if row[8] is None or mine != tuple(row[9:14]) or row[5] is not None:
+            differs = any(getattr(row, n) != getattr(row, f"granted_{n}") for n in _GRANTED)
+            if row.account_id is None or differs or row.vendor_id is not None:
                 yield Finding("ledger_account", row.id, "it is not its entitlement's")
             continue
         head, *rest = row.id.split(":")
-        named = dict(zip(_PARTS.get(row.kind, ()), rest, strict=False))
-        columns = {
-            "programme_code": row[3],
-            "elder_id": row[4],
-            "vendor_id": row[5],
-            "district_code": row[6],
-            "period": row[7],
-        }
-        if head != row.kind or any(columns[k] != v for k, v in named.items()):
+        said = zip(PARTS.get(row.kind, ()), rest, strict=False)
+        if head != row.kind or any(getattr(row, name) != part for name, part in said):
             yield Finding("ledger_account", row.id, "its columns are not what its id says")
 
 
@@ -100,9 +88,8 @@ def grants(connection: Connection) -> Iterator[Finding]:
     query = (
         select(
             Entitlement.__table__,
-            t.terms_sha256,
-            t.code,
-            t.at,
+            t.id.label("granted_by"),
+            *(t.terms_sha256, t.code, t.at),
             t.period.label("moved_in"),
             GrantRun.released_at,
         )
@@ -115,9 +102,14 @@ def grants(connection: Connection) -> Iterator[Finding]:
         if entitlement_terms(dict(row._mapping)) != row.terms_sha256:
             yield Finding("entitlement", row.account_id, "its terms are not those of its grant")
         elif row.code == "grant" and (row.at, row.moved_in) != (row.released_at, row.period):
-            yield Finding(
-                "ledger_transfer", f"grant of {row.account_id}", "its time is not its run's"
-            )
+            yield Finding("ledger_transfer", row.granted_by, "its time is not its run's")
+
+
+_SHARE = (
+    *("work_order_id", "revision", "position", "programme_code", "programme_version"),
+    *("tier", "fen", "minutes", "rate_fen_per_hour", "account_id"),
+)
+_SPLIT = ("elder_id", "district_code", "use_on", "period")
 
 
 def holds(connection: Connection) -> Iterator[Finding]:
@@ -126,35 +118,19 @@ def holds(connection: Connection) -> Iterator[Finding]:
     p, s = PriceShare, PriceSplit
     query = (
         select(
-            p.work_order_id,
-            p.revision,
-            p.position,
-            p.programme_code,
-            p.programme_version,
-            p.tier,
-            p.fen,
-            p.minutes,
-            p.rate_fen_per_hour,
-            p.account_id,
-            s.elder_id,
-            s.district_code,
-            s.use_on,
-            s.period,
-            p.unit,
-            fen.terms_sha256,
-            fen.amount,
-            fen.unit,
-            fen.work_order_id,
-            minutes.terms_sha256,
-            minutes.amount,
-            minutes.debit_account,
-            fen.debit_account,
-            p.sold_sha256,
+            *(getattr(p, name) for name in _SHARE),
+            *(getattr(s, name) for name in _SPLIT),
+            *(p.unit, p.sold_sha256),
+            fen.terms_sha256.label("held_terms"),
+            fen.amount.label("held_fen"),
+            fen.unit.label("held_unit"),
+            fen.work_order_id.label("held_for"),
+            fen.debit_account.label("held_on"),
+            minutes.terms_sha256.label("minutes_terms"),
+            minutes.amount.label("held_minutes"),
+            minutes.debit_account.label("given_by"),
             s.revision.label("current"),
-            s.price_fen,
-            s.minutes.label("split_minutes"),
-            s.sold,
-            s.at,
+            *(s.price_fen, s.minutes.label("split_minutes"), s.sold, s.at),
         )
         .join(s, s.work_order_id == p.work_order_id)
         .join(fen, fen.id == p.pending_id)
@@ -162,29 +138,29 @@ def holds(connection: Connection) -> Iterator[Finding]:
         .order_by(p.work_order_id, p.revision, p.position)
     )
     for row in _rows(connection, query):
-        names = ("work_order_id", "revision", "position", "programme_code", "programme_version")
-        names += ("tier", "fen", "minutes", "rate_fen_per_hour", "account_id", "elder_id")
-        names += ("district_code", "use_on", "period")
-        terms = hold_terms(**dict(zip(names, row[:14], strict=True)), sold_sha256=row.sold_sha256)
-        where = f"{row[0]}/{row[1]}/{row[2]}"
-        if row.current == row[1] and _is_resold(row):
-            yield Finding(
-                "price_split", row[0], "its price, minutes, time or what was sold changed"
-            )
-        if terms != row[15] or row[6] != row[16] or row[17] != "fen" or row[0] != row[18]:
+        said = {name: getattr(row, name) for name in (*_SHARE, *_SPLIT)}
+        terms = hold_terms(**said, sold_sha256=row.sold_sha256)
+        where = f"{row.work_order_id}/{row.revision}/{row.position}"
+        held = (terms, row.fen, "fen", row.work_order_id)
+        given = (terms, row.minutes, row.account_id)
+        if row.current == row.revision:
+            yield from _resold(row)
+        if held != (row.held_terms, row.held_fen, row.held_unit, row.held_for):
             yield Finding("price_share", where, "it is not what was held")
-        elif row[14] == "minutes" and (row[19] != terms or row[20] != row[7] or row[21] != row[9]):
+        elif row.unit == "minutes" and given != (row.minutes_terms, row.held_minutes, row.given_by):
             yield Finding("price_share", where, "its minutes are not what was held")
-        elif row[14] == "fen" and row[22] != row[9]:
+        elif row.unit == "fen" and row.held_on != row.account_id:
             yield Finding("price_share", where, "another account was held")
 
 
-def _is_resold(row: Any) -> bool:
-    """Return whether a split says something else than its current shares were made for."""
+def _resold(row: Any) -> Iterator[Finding]:
+    """Name a split that says something else than its current shares were made for."""
     if row.sold_sha256 is None:
-        return False
+        return
     said = sold_terms(price_fen=row.price_fen, minutes=row.split_minutes, sold=row.sold, at=row.at)
-    return said != row.sold_sha256
+    if said != row.sold_sha256:
+        rule = "its price, minutes, time or what was sold changed"
+        yield Finding("price_split", row.work_order_id, rule)
 
 
 def expected(connection: Connection) -> Iterator[Finding]:
@@ -204,10 +180,7 @@ def expected(connection: Connection) -> Iterator[Finding]:
         .order_by(s.work_order_id, p.position)
     )
     for row in _rows(connection, query):
-        if _is_resold(row):
-            yield Finding(
-                "price_split", row[0], "its price, minutes, time or what was sold changed"
-            )
+        yield from _resold(row)
 
 
 def unsealed(connection: Connection) -> Iterator[Finding]:
@@ -220,37 +193,30 @@ def unsealed(connection: Connection) -> Iterator[Finding]:
             yield Finding("ledger_transfer", str(row.serial), "it is not what was written", row.id)
 
 
+_REDEEMED = ("work_order_id", "visit_id", "vendor_id", "period", "price_fen", "minutes_delivered")
+
+
 def captures(connection: Connection) -> Iterator[Finding]:
     """Hold each redemption against the transfers that captured it."""
     t, r = LedgerTransfer, Redemption
     query = (
         select(
-            r.work_order_id,
-            r.visit_id,
-            r.vendor_id,
-            r.period,
-            r.price_fen,
-            r.minutes_delivered,
+            *(getattr(r, name) for name in _REDEEMED),
             r.at,
+            t.id.label("captured_by"),
+            t.at.label("captured_at"),
             t.terms_sha256,
-            t.at,
-            t.id,
         )
         .join(t, t.work_order_id == r.work_order_id)
         .where(t.kind == "post")
         .order_by(t.serial)
     )
     for row in _rows(connection, query):
-        terms = redemption_terms(
-            work_order_id=row[0],
-            visit_id=row[1],
-            vendor_id=row[2],
-            period=row[3],
-            price_fen=row[4],
-            minutes_delivered=row[5],
-        )
-        if terms != row[7] or row[6] != row[8]:
-            yield Finding("redemption", row[0], "it is not what was captured", row[9])
+        terms = redemption_terms(**{name: getattr(row, name) for name in _REDEEMED})
+        if (terms, row.at) != (row.terms_sha256, row.captured_at):
+            yield Finding(
+                "redemption", row.work_order_id, "it is not what was captured", row.captured_by
+            )
 
 
 def chain(connection: Connection, say: Callable[[str, int], None]) -> tuple[int, list[Finding]]:

@@ -13,8 +13,9 @@ from marketplace.elders import witness
 from marketplace.kernel.clock import Period
 from marketplace.kernel.db import transaction
 from marketplace.settlement import verify as settlement_verify
-from marketplace.vouchers import service
+from marketplace.vouchers import service, verify_rows
 from marketplace.vouchers import verify as ledger_verify
+from marketplace.vouchers.models import AccountKind
 from marketplace.vouchers.payouts import record_payment
 from marketplace.workflows.grants import grant_period
 from marketplace.workflows.ledger import against_witness, export_beancount, seals_of, verify_ledger
@@ -67,6 +68,18 @@ TAMPERINGS = [
     ),
     (
         "ledger_account",
+        CHANGE,
+        "UPDATE ledger_account SET district_code = '321202' WHERE kind = 'bank'",
+        "ledger_account bank:",
+    ),
+    (
+        "ledger_account",
+        CHANGE,
+        "UPDATE ledger_account SET guarded = (1 = 1) WHERE kind = 'treasury'",
+        f"ledger_account treasury:{DISTRICT}: more was taken from it than it had",
+    ),
+    (
+        "ledger_account",
         DELETE,
         "DELETE FROM ledger_account WHERE id = 'due:V1:NV'",
         "ledger_transfer",
@@ -75,7 +88,13 @@ TAMPERINGS = [
         "ledger_account",
         INSERT,
         "INSERT INTO ledger_account (id, kind, unit, guarded, debits_pending, debits_posted, credits_pending, credits_posted) VALUES ('due:V9:LV', 'due', 'fen', (1 = 0), 0, 0, 0, 5)",
-        "due:V9:LV",
+        "ledger_account due:V9:LV: its counters are not its transfers'",
+    ),
+    (
+        "ledger_account",
+        INSERT,
+        "INSERT INTO ledger_account (id, kind, unit, guarded, debits_pending, debits_posted, credits_pending, credits_posted, vendor_id, programme_code) VALUES ('due:V9:LV', 'due', 'fen', (1 = 0), 0, 0, 0, 0, 'V9', 'LV')",
+        "ledger_account due:V9:LV: no transfer ever moved it",
     ),
     (
         "ledger_account",
@@ -146,6 +165,10 @@ UNSEALED = [
     "UPDATE ledger_transfer SET at = '2027-01-01 00:00:00' WHERE id = 'grant/LV:E1:2027-01'",
     "UPDATE ledger_transfer SET period = '2026-12' WHERE id = 'grant/LV:E1:2027-01'",
 ]
+
+
+def test_what_the_parts_of_an_id_say_is_known_of_every_kind_of_account():
+    assert {*verify_rows.PARTS, AccountKind.ENTITLEMENT} == {*AccountKind}
 
 
 def test_what_no_seal_covers_yet_cannot_change_unseen_either(session, ports, books):
