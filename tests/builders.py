@@ -287,3 +287,12 @@ def a_confirmed_visit(session: Session, id: str, state: str = "confirmed") -> Vi
     work_order.state = state
     session.flush()
     return visit
+
+
+def a_poor_elder(session: Session) -> None:
+    """An elder of 80 with low income and moderate disability, granted for November, and who may serve."""
+    an_elder(session, income_class="dibao")
+    an_assessment(session, level=2)
+    a_vendor(session)
+    a_caregiver(session)
+    granted(session)

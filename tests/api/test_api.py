@@ -58,14 +58,25 @@ def evidence(clock, tail):
     }
 
 
-def test_one_order_lives_from_placing_to_capture(people, clock):
+def visited(people, clock):
+    """A visit was checked in and out; return its work order and what the check-out answered."""
     work_order_id = assigned(people)
-    clock.advance(days=1)
-    clock.advance(minutes=30)
+    clock.advance(days=1, minutes=30)
     entered = {"visit_id": "X1", "shown": evidence(clock, "in")}
     ok(people["caregiver"].post(f"/work-orders/{work_order_id}/check-in", entered), 201)
     clock.advance(hours=1)
-    out = ok(people["caregiver"].post("/visits/X1/check-out", {"shown": evidence(clock, "out")}))
+    shown = {"shown": evidence(clock, "out")}
+    return work_order_id, ok(people["caregiver"].post("/visits/X1/check-out", shown))
+
+
+def confirmed(people, clock):
+    work_order_id, _ = visited(people, clock)
+    ok(people["elder"].post(f"/work-orders/{work_order_id}/confirm", {"method": "tap"}))
+    return work_order_id
+
+
+def test_one_order_lives_from_placing_to_capture(people, clock):
+    work_order_id, out = visited(people, clock)
     assert (out["state"], out["verdict"]) == ("done", "verified")
     paid = ok(people["elder"].post(f"/work-orders/{work_order_id}/confirm", {"method": "tap"}))
     assert (paid["state"], paid["captured_fen"]) == ("confirmed", 6_000)
@@ -351,13 +362,7 @@ def test_the_document_is_openapi_3_1_and_holds_only_the_api(app):
 
 
 def test_cash_at_the_door_and_a_bill_settle_what_the_elder_owes(people, clock):
-    work_order_id = assigned(people)
-    clock.advance(days=1, minutes=30)
-    entered = {"visit_id": "X1", "shown": evidence(clock, "in")}
-    ok(people["caregiver"].post(f"/work-orders/{work_order_id}/check-in", entered), 201)
-    clock.advance(hours=1)
-    ok(people["caregiver"].post("/visits/X1/check-out", {"shown": evidence(clock, "out")}))
-    ok(people["elder"].post(f"/work-orders/{work_order_id}/confirm", {"method": "tap"}))
+    work_order_id = confirmed(people, clock)
     paid = ok(people["caregiver"].post(f"/work-orders/{work_order_id}/cash", {"fen": 100}))
     assert paid["owed_fen"] > 0
     bill = ok(people["hotline"].post("/elders/E1/bill"))
@@ -366,13 +371,7 @@ def test_cash_at_the_door_and_a_bill_settle_what_the_elder_owes(people, clock):
 
 
 def test_cash_of_a_visit_that_was_taken_back_is_given_back(people, clock):
-    work_order_id = assigned(people)
-    clock.advance(days=1, minutes=30)
-    entered = {"visit_id": "X1", "shown": evidence(clock, "in")}
-    ok(people["caregiver"].post(f"/work-orders/{work_order_id}/check-in", entered), 201)
-    clock.advance(hours=1)
-    ok(people["caregiver"].post("/visits/X1/check-out", {"shown": evidence(clock, "out")}))
-    ok(people["elder"].post(f"/work-orders/{work_order_id}/confirm", {"method": "tap"}))
+    work_order_id = confirmed(people, clock)
     ok(people["caregiver"].post(f"/work-orders/{work_order_id}/cash", {"fen": 300}))
     back = f"/work-orders/{work_order_id}/cash-back"
     early = people["caregiver"].post(back, {"fen": 300})

@@ -11,7 +11,7 @@ from marketplace.orders.models import WorkOrder
 from marketplace.web.auth import access_of
 from tests import builders
 from tests.api.conftest import PASSWORD, Caller
-from tests.api.test_api import assigned, evidence, ok, placed
+from tests.api.test_api import confirmed, ok, placed
 from tests.web.conftest import Browser
 
 NUMBER = "321204194603040028"
@@ -123,13 +123,7 @@ def _put(path, places, ids):
 def test_the_supply_side_opens_everything_and_never_reads_of_income_or_ability(
     app, told, clock, username
 ):
-    work_order_id = assigned(told)
-    clock.advance(days=1, minutes=30)
-    entered = {"visit_id": "X1", "shown": evidence(clock, "in")}
-    ok(told["caregiver"].post(f"/work-orders/{work_order_id}/check-in", entered), 201)
-    clock.advance(hours=1)
-    ok(told["caregiver"].post("/visits/X1/check-out", {"shown": evidence(clock, "out")}))
-    ok(told["elder"].post(f"/work-orders/{work_order_id}/confirm", {"method": "tap"}))
+    work_order_id = confirmed(told, clock)
     clock.advance(days=8)
     ok(told["bureau"].post("/periods/2026-11/close", {"district_code": builders.DISTRICT}))
     [statement] = ok(told["bureau"].get("/statements", period="2026-11"))["items"]

@@ -25,6 +25,7 @@ from tests.builders import (
     TODAY,
     a_caregiver,
     a_hold,
+    a_poor_elder,
     a_service,
     a_vendor,
     a_visit,
@@ -42,11 +43,7 @@ ELSEWHERE = "321203"
 def poor_elder(session):
     """An elder of 80 with low income and moderate disability, granted for November."""
     with transaction(session):
-        an_elder(session, income_class="dibao")
-        an_assessment(session, level=2)
-        a_vendor(session)
-        a_caregiver(session)
-        granted(session)
+        a_poor_elder(session)
     return "E1"
 
 

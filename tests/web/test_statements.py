@@ -18,12 +18,13 @@ from marketplace.settlement.models import StatementSignature
 from tests.builders import (
     DISTRICT,
     a_captured_visit,
+    a_poor_elder,
     a_service,
     a_vendor,
 )
 from tests.databases import filled
 from tests.web.conftest import one_for_each_role
-from tests.workflows.months import DECEMBER_2, ST, begin, close
+from tests.workflows.months import DECEMBER_2, ST, close
 
 PAGE = f"/statements/{ST}"
 TO_CHECK = r'name="number" value="(\d+)"><input type="hidden" name="way" value="(\w+)"'
@@ -35,7 +36,7 @@ def closed_november(app) -> dict[str, str]:
     ids = one_for_each_role()
     session, ports = db.session, app.extensions["ports"]
     with transaction(session):
-        begin(session)
+        a_poor_elder(session)
         a_vendor(session, "V2", name="康乐家政")
         version = a_service(session, price_fen=28_000)
         for n in (1, 2):

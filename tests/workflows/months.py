@@ -12,6 +12,7 @@ from marketplace.kernel.db import transaction
 from marketplace.vouchers import service
 from marketplace.vouchers.models import LedgerAccount
 from marketplace.workflows.ledger import verify_ledger
+from marketplace.workflows.own_money import CashRequest, owed_fen, take_cash
 from marketplace.workflows.reverse import ReverseRequest, reverse
 from marketplace.workflows.sampling import record_check, sample_of
 from marketplace.workflows.settle import close_month
@@ -21,13 +22,10 @@ from tests.builders import (
     NOVEMBER,
     NOW,
     a_captured_visit,
-    a_caregiver,
     a_confirmed_visit,
     a_hold,
+    a_poor_elder,
     a_service,
-    a_vendor,
-    an_assessment,
-    an_elder,
     granted,
 )
 
@@ -53,18 +51,9 @@ SIGNERS = {
 }
 
 
-def begin(session: Session) -> None:
-    """A poor elder of moderate disability, granted for November; a vendor and a caregiver."""
-    an_elder(session, income_class="dibao")
-    an_assessment(session, level=2)
-    a_vendor(session)
-    a_caregiver(session)
-    granted(session)
-
-
 def serve_november(session: Session) -> None:
     """Two captured visits, one disputed, one late cancellation."""
-    begin(session)
+    a_poor_elder(session)
     version = a_service(session, price_fen=28_000)
     a_captured_visit(session, "W1", version)
     a_captured_visit(session, "W2", version, visit_on=date(2026, 11, 24))
@@ -89,6 +78,15 @@ def serve_own(session, id="Y1", vendor="V1", price_fen=1_000, day=27):
     version = a_service(session, f"SG0{day}", price_fen=price_fen, subsidised=False)
     a_captured_visit(session, id, version, vendor_id=vendor, visit_on=date(2026, 11, day))
     return {s.programme_code: s.fen for s in service.shares_of(session, id)}["OWN"]
+
+
+def paid_at_door(session, ports):
+    """A visit that only own money pays, and everything that is owed given in cash; return its price."""
+    with transaction(session):
+        fen = serve_own(session)
+    request = CashRequest("Y1", owed_fen(session, "E1"))
+    take_cash(session, ports, VENDOR, key="cash", request=request)
+    return fen
 
 
 def close(session, ports, period=NOVEMBER):

@@ -32,6 +32,7 @@ from tests.workflows.months import (
     bank,
     close,
     due,
+    paid_at_door,
     proven,
     serve_own,
     served_in,
@@ -55,10 +56,7 @@ def at_desk(session, ports, fen, key="desk", actor=BUREAU, receipt=None):
 
 def paid_off(session, ports):
     """Everything is paid in cash at the door; then one visit is taken back. Returns its cash."""
-    with transaction(session):
-        fen = serve_own(session)
-    request = CashRequest("Y1", owed_fen(session, "E1"))
-    take_cash(session, ports, VENDOR, key="cash", request=request)
+    fen = paid_at_door(session, ports)
     assert owed_fen(session, "E1") == 0
     take_back(session, ports, "Y1")
     return fen
@@ -189,10 +187,7 @@ def test_a_family_with_an_account_gets_cash_back_there_too(session, ports, novem
 
 
 def test_a_visit_taken_back_after_its_payment_is_given_back_too(session, ports, november, clock):
-    with transaction(session):
-        fen = serve_own(session)
-    request = CashRequest("Y1", owed_fen(session, "E1"))
-    take_cash(session, ports, VENDOR, key="cash", request=request)
+    fen = paid_at_door(session, ports)
     close(session, ports)
     assert sign_all(session, ports).paid_fen == 13_500
     take_back(session, ports, "Y1")

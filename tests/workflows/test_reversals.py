@@ -19,9 +19,10 @@ from tests.builders import (
     DISTRICT,
     NOVEMBER,
     a_captured_visit,
+    a_poor_elder,
     a_service,
 )
-from tests.workflows.months import BUREAU, DECEMBER_2, begin
+from tests.workflows.months import BUREAU, DECEMBER_2
 from tests.workflows.overlap import overlapping
 
 
@@ -29,7 +30,7 @@ from tests.workflows.overlap import overlapping
 def december(session, clock):
     """Two captured visits of November that both took hours and the national voucher; its end is past."""
     with transaction(session):
-        begin(session)
+        a_poor_elder(session)
         version = a_service(session, price_fen=28_000)
         a_captured_visit(session, "W1", version)
         a_captured_visit(session, "W2", version, visit_on=date(2026, 11, 24))

@@ -66,8 +66,8 @@ from tests.workflows.months import (
     close,
     close_quarter,
     due,
+    paid_at_door,
     proven,
-    serve_own,
     served_in,
     settle,
     sign_all,
@@ -307,10 +307,7 @@ def test_two_who_give_one_debt_up_at_once_do_it_once(session, ports, owing, data
 
 
 def test_own_money_that_a_vendor_owes_is_a_receivable_too(session, ports, november, clock):
-    with transaction(session):
-        fen = serve_own(session)
-    request = CashRequest("Y1", owed_fen(session, "E1"))
-    take_cash(session, ports, VENDOR, key="cash", request=request)
+    fen = paid_at_door(session, ports)
     settle(session, ports, NOVEMBER)
     take_back(session, ports, "Y1")
     leave(session)
