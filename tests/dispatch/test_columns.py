@@ -128,7 +128,7 @@ def test_what_turns_out_not_to_work_is_not_kept(monkeypatch):
         return day
 
     monkeypatch.setattr(columns, "day_of", watched)
-    made = recombine(tired, [], seconds=6)
+    made = recombine(tired, [], seconds=10)
     assert any(refused)
     assert check_routes(tired, made) == []
 

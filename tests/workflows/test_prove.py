@@ -13,7 +13,7 @@ from marketplace.queries.day_plan import day_plan
 from marketplace.workflows.prove import ProveRequest, prove_day
 from tests.workflows.world import CITY, TUESDAY, V1, accepted, key, planned
 
-REQUEST = ProveRequest(day=TUESDAY, seconds=5, workers=1)
+REQUEST = ProveRequest(day=TUESDAY, seconds=60, workers=1)
 
 
 def shown(session):
