@@ -13,6 +13,7 @@ from marketplace.kernel import audit, outbox
 from marketplace.kernel.actor import Actor
 from marketplace.kernel.clock import local
 from marketplace.kernel.errors import BadInput
+from marketplace.kernel.ids import joined_id
 from marketplace.kernel.ports import Ports
 from marketplace.orders import service as orders
 from marketplace.workflows import follow_up, policy, subjects
@@ -86,7 +87,7 @@ def _complain(
                 recipient_kind="vendor",
                 recipient_id=row.vendor_id,
                 template="complaint",
-                about=f"{row.id}/{key}"[:60],
+                about=joined_id(row.id, key, by="/"),
                 day=row.visit_on.isoformat(),
                 work_order_id=row.id,
                 category=request.category,
@@ -94,7 +95,7 @@ def _complain(
     contact_by = at + (URGENT_WITHIN if request.category in URGENT else follow_up.CONTACT_WITHIN)
     new = NewFollowUp(
         kind="complaint",
-        dedup_key=f"complaint/{actor.user_id}/{key}"[:120],
+        dedup_key=joined_id("complaint", actor.user_id, key, by="/"),
         elder_id=elder.id,
         work_order_id=request.work_order_id,
         reason=request.category,
@@ -158,7 +159,7 @@ def _ring_back(
     policy.require(actor, Action.ASK_RING_BACK, subjects.about_elder(session, actor, elder))
     new = NewFollowUp(
         kind="ring_back",
-        dedup_key=f"ring_back/{actor.user_id}/{key}"[:120],
+        dedup_key=joined_id("ring_back", actor.user_id, key, by="/"),
         elder_id=elder.id,
         reason=request.reason,
         note=request.text,

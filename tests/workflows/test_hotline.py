@@ -25,7 +25,12 @@ from marketplace.queries.people import bound_elder_ids
 from marketplace.workflows import policy
 from marketplace.workflows import repair as repairing
 from marketplace.workflows.cancel import TooSoon
-from marketplace.workflows.complain import ComplaintRequest, complain
+from marketplace.workflows.complain import (
+    ComplaintRequest,
+    RingBackRequest,
+    ask_ring_back,
+    complain,
+)
 from marketplace.workflows.follow_up import ResultRequest, find_due, record_result
 from marketplace.workflows.link import (
     LinkCodeRequest,
@@ -205,6 +210,19 @@ def test_a_complaint_of_a_visit_keeps_its_money_and_owes_a_call_within_a_day(cit
     calls = waiting(city, "complaint")
     assert [(c.reason, c.note) for c in calls] == [("late", "来晚了")]
     assert calls[0].due_at == clock.now() + timedelta(hours=24)
+
+
+def test_two_complaints_whose_long_keys_begin_alike_are_both_owed_a_call(city, ports, clock):
+    work_order_id = served(city, ports, clock)
+    for n, category in enumerate(("late", "theft")):
+        request = ComplaintRequest(elder_id="E1", category=category, work_order_id=work_order_id)
+        complain(city, ports, HOTLINE, key="a-client-of-long-keys/" * 8 + str(n), request=request)
+        asked = RingBackRequest(elder_id="E1", text=category)
+        ask_ring_back(city, ports, HOTLINE, key="r" * 150 + str(n), request=asked)
+    assert [c.reason for c in waiting(city, "complaint")] == ["late", "theft"]
+    assert [c.note for c in waiting(city, "ring_back")] == ["late", "theft"]
+    told = select(OutboxMessage.values).where(OutboxMessage.template == "complaint")
+    assert sorted(v["category"] for v in city.scalars(told)) == ["late", "theft"]
 
 
 def test_a_complaint_of_theft_is_due_within_the_hour_and_needs_no_visit(city, ports, clock):
