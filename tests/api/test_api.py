@@ -361,6 +361,14 @@ def test_the_document_is_openapi_3_1_and_holds_only_the_api(app):
     assert "$defs" not in answer.get_data(as_text=True)
 
 
+def test_no_vendor_asks_which_of_its_visits_the_county_looks_at(people):
+    """A lot known to the vendor would tell it which visits to mend."""
+    path = "/statements/ST-2026-11-321204-V1/sample"
+    assert people["vendor"].get(path).status_code == 403
+    for who in ("street", "bureau", "auditor"):
+        assert people[who].get(path).status_code == 404
+
+
 def test_cash_at_the_door_and_a_bill_settle_what_the_elder_owes(people, clock):
     work_order_id = confirmed(people, clock)
     paid = ok(people["caregiver"].post(f"/work-orders/{work_order_id}/cash", {"fen": 100}))
