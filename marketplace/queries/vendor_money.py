@@ -158,8 +158,10 @@ def held_visits(session: Session, vendor_id: str, *, limit: int = 50) -> list[He
     found: dict[str, HeldVisit] = {}
     for work, zh, en, visit_id, findings, caregiver in rows:
         rules = tuple(str(f.get("rule", "")) for f in findings or ())
-        if work.id in found:
+        before = found.get(work.id)
+        if before is not None and not rules:
             continue
+        # Of two who came the one whom a rule speaks of is named; a proof goes to that visit.
         found[work.id] = HeldVisit(
             work_order_id=work.id,
             visit_on=work.visit_on,
@@ -168,8 +170,8 @@ def held_visits(session: Session, vendor_id: str, *, limit: int = 50) -> list[He
             price_fen=work.price_fen,
             caregiver=caregiver,
             visit_id=visit_id,
-            rules=rules,
-            proofs=tuple(proofs.get(visit_id or "", ())),
+            rules=tuple(dict.fromkeys((*(before.rules if before else ()), *rules))),
+            proofs=(*(before.proofs if before else ()), *proofs.get(visit_id or "", ())),
         )
     return list(found.values())
 
