@@ -252,8 +252,10 @@ def budget_account(programme_code: str, district_code: str, year: int) -> str:
 def open_budget(
     session: Session, terms: Terms, district_code: str, year: int, at: datetime
 ) -> None:
-    """Open a year's budget with the appropriation that the programme file names."""
-    if not terms.budget_fen_per_year:
+    """Open a year's budget with the appropriation that the programme file names, or move it to what a
+    later version names; raises ``BudgetTooSmall`` where more than that was granted."""
+    more = appropriation_due(session, terms, district_code, year)
+    if not more:
         return
     treasury = Account(
         f"treasury:{district_code}", AccountKind.TREASURY, "fen", district_code=district_code
@@ -266,19 +268,46 @@ def open_budget(
         district_code=district_code,
         period=str(year),
     )
-    if budget.id not in open_accounts(session, [treasury, budget]):
-        return
+    open_accounts(session, [treasury, budget])
+    debit, credit = (treasury, budget) if more > 0 else (budget, treasury)
     entry = Entry(
-        id=f"budget/{terms.code}/{district_code}/{year}/0",
+        # Of two that appropriate by one version at once the second is refused by this name.
+        id=f"budget/{terms.code}/{district_code}/{year}/{terms.valid_from}",
         kind="direct",
         code="appropriation",
         unit="fen",
-        debit=treasury.id,
-        credit=budget.id,
-        amount=terms.budget_fen_per_year,
+        debit=debit.id,
+        credit=credit.id,
+        amount=abs(more),
         period=f"{year}-01",
     )
     post(session, [entry], at=at)
+
+
+def appropriation_due(session: Session, terms: Terms, district_code: str, year: int) -> int:
+    """Return the fen by which a year's budget is to grow (shrink, below zero) to what the terms name.
+
+    Nothing where they name none, or where a later version has named it: who is granted a past month
+    afterwards brings no old budget back.
+    """
+    if not terms.budget_fen_per_year:
+        return 0
+    budget = budget_account(terms.code, district_code, year)
+    t = LedgerTransfer
+    known = changes.book(session).versions(terms.code, district_code)
+    # By their names, of which there are few: the budget itself has a transfer for each grant. Before
+    # versions were named the year's first was 0.
+    names = ["0", *(v.valid_from.isoformat() for v in known)]
+    made = session.execute(
+        select(t.id, t.credit_account, t.amount).where(
+            t.id.in_([f"budget/{terms.code}/{district_code}/{year}/{name}" for name in names])
+        )
+    ).all()
+    versions = [row.id.rpartition("/")[2] for row in made]
+    if versions and max(versions) >= terms.valid_from.isoformat():
+        return 0
+    had = sum(row.amount if row.credit_account == budget else -row.amount for row in made)
+    return terms.budget_fen_per_year - had
 
 
 _ACCOUNT = (

@@ -407,7 +407,8 @@ def _totals(
         left: int | None = None
         if terms.grant != "outside":
             account = grants.budget_account(code, district_code, period.year)
-            left = grants.free_of(session, [account]).get(account, terms.budget_fen_per_year)
+            left = grants.free_of(session, [account]).get(account, 0)
+            left += grants.appropriation_due(session, terms, district_code, period.year)
         lines.append(
             ProgrammeTotal(
                 code, terms.unit, tally.people[code], tally.amount[code], tally.fen[code], left

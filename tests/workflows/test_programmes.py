@@ -17,8 +17,9 @@ from marketplace.kernel.errors import BadInput, NotAllowed, NotFound, WrongState
 from marketplace.queries import programmes as query
 from marketplace.vouchers import changes
 from marketplace.vouchers.changes import ChangeOutdated, ChangeRefused
-from marketplace.vouchers.models import Entitlement
+from marketplace.vouchers.models import Entitlement, LedgerAccount
 from marketplace.vouchers.programmes import FOLDER
+from marketplace.vouchers.verify import verify
 from marketplace.workflows.grants import PreviewOutdated, preview_grants, release_grants
 from marketplace.workflows.programmes import (
     ProposeChange,
@@ -356,6 +357,34 @@ def test_a_district_may_have_its_own_amount(register, ports):
         (2027, ""),
         (2027, DISTRICT),
     ]
+
+
+def test_a_budget_that_changes_within_the_year_holds_from_its_month_on(register, ports):
+    """Also where the new version asks for less, and a past month that is granted later."""
+    budget = f"budget:GP-C:{DISTRICT}:2027"
+
+    def left():
+        register.rollback()
+        a = register.get_one(LedgerAccount, budget)
+        return a.credits_posted - a.debits_posted
+
+    grant(register, ports, JANUARY)
+    granted_fen = 60_000_000_000 - left()
+    released(register, ports, proposed(register, ports, less_budget(5_000_000), key="p2"), key="r2")
+    preview = preview_grants(register, ports, ONE, period=Period(2027, 2), district_code=DISTRICT)
+    [total] = [t for t in preview.totals if t.programme_code == "GP-C"]
+    assert total.budget_left_fen == 5_000_000 - granted_fen
+    release_grants(register, ports, TWO, run_id=preview.run_id)
+    assert left() == 5_000_000 - 2 * granted_fen
+    with transaction(register):
+        an_elder(register, "E9")
+    grant(register, ports, JANUARY)
+    assert left() == 5_000_000 - 2 * granted_fen - 5_000
+    assert verify(register.connection()).findings == ()
+
+
+def less_budget(fen):
+    return changed(("value = 60000000000", f"value = {fen}"), valid_from="2027-02-01")
 
 
 def test_a_new_programme_may_be_added(register, ports):
