@@ -24,7 +24,6 @@ from marketplace.orders import service as orders
 from marketplace.orders.models import Order, WorkOrder, WorkOrderEvent
 from marketplace.orders.states import State
 from marketplace.visits.models import Evidence, Visit
-from marketplace.vouchers import service as vouchers
 from marketplace.workflows import confirm, policy, subjects
 from marketplace.workflows.policy import Action
 from marketplace.workflows.step import run_step
@@ -226,8 +225,8 @@ def _confirm(session: Session, row: Row[Any], *, actor: Actor, at: datetime) -> 
             confirm.settle_visit(
                 session, work.id, since=State.DONE, at=at, actor=actor, reason=f"call:{row.id}"
             )
-    except (vouchers.CaptureTooLate, vouchers.HoldGone, vouchers.HoldMissing):
-        # Its month is closed or its grant never came: the answer is kept, a person sees to the money.
+    except confirm.NOT_DUE:
+        # It cannot be captured now: the answer is kept, a person sees to the money.
         keep_held(session, work.id, "capture_refused", actor=actor, at=at)
 
 

@@ -22,6 +22,8 @@ from marketplace.kernel.outbox import OutboxMessage
 from marketplace.orders.models import WorkOrderEvent
 from marketplace.queries import follow_ups
 from marketplace.queries.people import bound_elder_ids
+from marketplace.vouchers import service as vouchers
+from marketplace.vouchers.service import PackageNotDelivered
 from marketplace.workflows import policy
 from marketplace.workflows import repair as repairing
 from marketplace.workflows.cancel import TooSoon
@@ -193,6 +195,22 @@ def test_who_needs_help_is_told_to_the_family(city, ports, clock):
         select(OutboxMessage.template).where(OutboxMessage.template == "needs_help")
     )
     assert len(told.all()) == 1
+
+
+def test_a_satisfied_answer_is_kept_where_a_months_package_lacks_its_visits(
+    city, ports, clock, monkeypatch
+):
+    work_order_id = served(city, ports, clock)
+    find_due(city, ports)
+
+    def refuse(*_, **__):
+        raise PackageNotDelivered(visits=1, minutes=60, least_visits=12, least_minutes=1_200)
+
+    monkeypatch.setattr(vouchers, "capture", refuse)
+    [call] = waiting(city, "call_back")
+    assert answered(city, ports, call).result == "satisfied"
+    # Its money waits for a person, as where silence confirms.
+    assert (state_of(city, work_order_id), waiting(city, "call_back")) == ("disputed", [])
 
 
 # ---------------------------------------------------------------- complaints
