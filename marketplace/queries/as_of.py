@@ -159,9 +159,12 @@ def _purses(session: Session, elder_id: str, on: date, until: datetime) -> list[
 
 
 def _counters(session: Session, account_id: str, until: datetime) -> tuple[int, int, int]:
-    """Return what was credited, debited and held of an account before an instant."""
+    """Return what was granted, used and held of an account before an instant.
+
+    What was taken back is not used any more, and was not granted twice.
+    """
     t = LedgerTransfer.__table__.c
-    moved = t.kind.in_(["post", "direct", "reversal"])
+    moved = t.kind.in_(["post", "direct"])
 
     def total(*which: object) -> int:
         return int(session.scalar(select(func.sum(t.amount)).where(t.at < until, *which)) or 0)
@@ -169,9 +172,10 @@ def _counters(session: Session, account_id: str, until: datetime) -> tuple[int, 
     r = aliased(LedgerTransfer)
     resolved = exists().where(r.pending_id == t.id, r.at < until)
     held = total(t.debit_account == account_id, t.kind == "pending", ~resolved)
+    given_back = total(t.credit_account == account_id, t.kind == "reversal")
     return (
         total(t.credit_account == account_id, moved),
-        total(t.debit_account == account_id, moved),
+        total(t.debit_account == account_id, moved) - given_back,
         held,
     )
 

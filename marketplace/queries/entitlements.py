@@ -17,7 +17,7 @@ from marketplace.kernel.facts import Facts
 from marketplace.vouchers import changes, explain
 from marketplace.vouchers.eligibility import best_of_slots
 from marketplace.vouchers.explain import Answer, Change
-from marketplace.vouchers.models import Entitlement, LedgerAccount
+from marketplace.vouchers.models import Entitlement, LedgerAccount, LedgerTransfer
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +50,22 @@ class Rights:
 
 def purses(session: Session, elder_id: str, on: date) -> list[Purse]:
     """Return what an elder may use on a day, what ends first first."""
-    e, a = Entitlement, LedgerAccount
+    e, a, t = Entitlement, LedgerAccount, LedgerTransfer
+    # What was taken back is not used any more, and was not granted twice.
+    given_back = (
+        select(func.coalesce(func.sum(t.amount), 0))
+        .where(t.credit_account == e.account_id, t.kind == "reversal")
+        .scalar_subquery()
+    )
     rows = session.execute(
-        select(e, a)
+        select(e, a, given_back)
         .join(a, a.id == e.account_id)
         .where(e.elder_id == elder_id, e.valid_from <= on, e.ends_on >= on)
         .order_by(e.ends_on, e.account_id)
     )
     found = []
     book = changes.book(session)
-    for ent, account in rows:
+    for ent, account, back in rows:
         terms = book.terms_of(ent.programme_code, ent.programme_version, ent.district_code)
         found.append(
             Purse(
@@ -71,7 +77,7 @@ def purses(session: Session, elder_id: str, on: date) -> list[Purse]:
                 unit=ent.unit,
                 period=ent.period,
                 granted=ent.granted,
-                used=account.debits_posted,
+                used=account.debits_posted - int(back),
                 held=account.debits_pending,
                 left=account.credits_posted - account.debits_posted - account.debits_pending,
                 ends_on=ent.ends_on,

@@ -11,16 +11,18 @@ from hypothesis import strategies as st
 from marketplace.elders import history
 from marketplace.elders.models import Elder
 from marketplace.kernel.actor import SYSTEM
+from marketplace.kernel.clock import local
 from marketplace.kernel.db import transaction
 from marketplace.kernel.errors import NotFound
 from marketplace.queries.as_of import elder_as_of
 from marketplace.queries.entitlements import purses
 from marketplace.workflows.cancel import CancelRequest, cancel
 from marketplace.workflows.load.run import apply, preview
+from marketplace.workflows.reverse import ReverseRequest, reverse
 from marketplace.workflows.upkeep import upkeep
 from tests import builders, files
 from tests.workflows.test_crosscheck import served
-from tests.workflows.world import ELDER, MONDAY, TUESDAY, accepted, key
+from tests.workflows.world import BUREAU, ELDER, MONDAY, TUESDAY, accepted, key
 
 LATER = date(2026, 12, 10)
 
@@ -95,6 +97,26 @@ def test_the_present_day_is_what_the_screens_say(city, ports, clock):
     shown = {p.account_id: (p.granted, p.used, p.held, p.left) for p in purses(city, "E1", MONDAY)}
     assert {p.account_id: (p.granted, p.used, p.held, p.left) for p in now.purses} == shown
     assert {v.work_order_id: v.state for v in now.visits} == {kept: "accepted", gone: "cancelled"}
+
+
+def test_what_was_taken_back_is_not_used_and_was_not_granted_twice(city, ports, clock):
+    city.get(Elder, "E1").born_on = date(1940, 1, 1)
+    city.commit()
+    builders.granted(city, run="again")
+    city.commit()
+    work_order_id = served(city, ports, clock)
+    clock.advance(hours=49)
+    upkeep(city, ports)
+    served_on, clock.at = clock.at, clock.at + timedelta(days=1)
+    request = ReverseRequest(work_order_id, "service_fault", "漏做")
+    reverse(city, ports, BUREAU, key=key(), request=request)
+    today, before = local(clock.at).date(), local(served_on).date()
+    [then] = [p for p in elder_as_of(city, "E1", before).purses if p.unit == "minutes"]
+    assert (then.granted, then.used, then.held, then.left) == (120, 60, 0, 60)
+    [now] = [p for p in elder_as_of(city, "E1", today).purses if p.unit == "minutes"]
+    [shown] = [p for p in purses(city, "E1", today) if p.unit == "minutes"]
+    for p in (now, shown):
+        assert (p.granted, p.used, p.held, p.left) == (120, 0, 0, 120)
 
 
 def test_a_level_is_that_of_the_assessment_in_force(city):
