@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -11,6 +12,7 @@ from flask.cli import with_appcontext
 
 from marketplace.commands.surroundings import PeriodType, ports, session, teller
 from marketplace.kernel.clock import Period
+from marketplace.kernel.findings import Finding
 from marketplace.kernel.money import yuan_from_fen
 from marketplace.vouchers.verify import as_json
 from marketplace.workflows import ledger as workflow
@@ -35,8 +37,7 @@ def verify(json_: bool, witness: Path | None) -> None:
     if json_:
         click.echo(as_json(verdict))
     else:
-        for finding in verdict.findings:
-            click.echo(str(finding))
+        _tell(verdict.findings)
         click.echo(
             f"{verdict.accounts} accounts, {verdict.transfers} transfers, {verdict.sealed} sealed: "
             + ("proven" if verdict.is_proven else f"{len(verdict.findings)} findings")
@@ -66,14 +67,23 @@ def witness(path: Path) -> None:
     kept = _kept(path) if path.exists() else {}
     seals = workflow.seals_of(session())
     findings = workflow.against_witness(seals, kept)
-    for finding in findings:
-        click.echo(str(finding))
+    _tell(findings)
     if findings:
         sys.exit(1)
     fresh = {number: sha256 for number, sha256 in seals.items() if number not in kept}
     with path.open("a", encoding="utf-8") as out:
         out.writelines(f"{number} {sha256}\n" for number, sha256 in fresh.items())
     click.echo(f"{len(kept)} seals kept, {len(fresh)} added")
+
+
+def _tell(findings: Iterable[Finding]) -> None:
+    """Print the wrong rows, then what to do about them."""
+    lines = [str(f) for f in findings]
+    if lines:
+        lines.append(
+            "Pay nothing out yet: hold these rows against the last backup that was proven."
+        )
+        click.echo("\n".join(lines))
 
 
 def _kept(path: Path) -> dict[int, str]:

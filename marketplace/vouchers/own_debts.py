@@ -42,7 +42,7 @@ class Reckoned:
     """By vendor: what is still open. ``settled``: by vendor and district of the services, what the bank
     holds for it or has passed on to it (less than nothing: what the vendor owes the bank). ``back``: cash
     of charges taken back that the vendor has not handed back. ``credit``: what the elder has to the good.
-    ``wrong``: movements that gave back more.
+    ``wrong``: movements that gave back more, or a charge that is not there.
     """
 
     open: dict[str, int] = field(default_factory=dict)
@@ -84,7 +84,10 @@ def reckon(moves: Iterable[Move]) -> Reckoned:
             case "charge":
                 charges[move.id] = _Charge(vendor_id, move.district_code, move.fen)
             case "back":
-                charge = charges.pop(move.of)
+                charge = charges.pop(move.of, None)
+                if charge is None:
+                    wrong.append(move.id)
+                    continue
                 freed, vendor_id = charge.by_bank + charge.by_cash, charge.vendor_id
                 held += freed
                 _add(settled, (vendor_id, charge.district_code), -freed)

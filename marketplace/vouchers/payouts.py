@@ -158,6 +158,8 @@ def settle_holdback(
 
 
 OWN_REFUND = "own_refund"
+DESK = "refund/desk/"
+"""How the ids of what was given back over the counter begin; the others are the payment provider's."""
 METHODS = ("cash_at_door", "family_account")
 
 

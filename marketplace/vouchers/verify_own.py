@@ -10,10 +10,7 @@ from marketplace.kernel.audit import events_of
 from marketplace.kernel.findings import Finding, both_ways
 from marketplace.vouchers.models import LedgerTransfer
 from marketplace.vouchers.own_debts import CASH_BACK, reckoned
-from marketplace.vouchers.payouts import OWN_REFUND
-
-DESK = "refund/desk/"
-"""How the ids of what was given back over the counter begin; the others are the payment provider's."""
+from marketplace.vouchers.payouts import DESK, OWN_REFUND
 
 
 def verify(connection: Connection) -> Iterator[Finding]:

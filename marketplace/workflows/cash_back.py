@@ -22,7 +22,6 @@ from marketplace.kernel.ids import new_id
 from marketplace.kernel.ports import Ports
 from marketplace.orders import service as orders
 from marketplace.vouchers import payouts
-from marketplace.vouchers.verify_own import DESK
 from marketplace.workflows import policy, subjects
 from marketplace.workflows.policy import Action
 from marketplace.workflows.step import run_step
@@ -116,7 +115,7 @@ def _refund_at_desk(
     of = f"refund_at_desk/{elder.district_code}"
     once_for_number(session, of=of, number=request.receipt, field="receipt", at=at)
     return _give(
-        session, actor, at, "refund_at_desk", elder.id, request.fen, f"{DESK}{new_id()}",
+        session, actor, at, "refund_at_desk", elder.id, request.fen, f"{payouts.DESK}{new_id()}",
         subject=("elder", elder.id), reason=request.receipt.strip()[:200],
         district_code=elder.district_code,
     )  # fmt: skip

@@ -42,6 +42,11 @@ def test_a_charge_that_nobody_paid_is_only_gone():
     assert reckon([charge("a", 500), Move("r", "back", 500, "V1", of="a")]) == Reckoned()
 
 
+def test_a_charge_taken_back_that_is_not_there_is_wrong_and_frees_nothing():
+    moves = [Move("p", "paid", 100), Move("r", "back", 500, "V1", of="a")]
+    assert reckon(moves) == Reckoned(credit=100, wrong=["r"])
+
+
 def test_cash_settles_nobody_elses_charge_and_stays_for_a_later_one():
     moves = [charge("a", 100), charge("b", 400, "V2"), Move("c", "cash", 500, "V1")]
     assert reckon(moves) == Reckoned(open={"V2": 400})

@@ -62,6 +62,7 @@ def test_an_auditors_file_of_seals_grows_and_holds_the_books_to_it(app, shell, t
     for args in (["witness", str(path)], ["verify", "--witness", str(path)]):
         said = shell.invoke(args=["ledger", *args])
         assert (said.exit_code, "ledger_seal 2" in said.output) == (1, True)
+        assert "hold these rows against the last backup that was proven" in said.output
     path.write_text("a seal\n")
     said = shell.invoke(args=["ledger", "witness", str(path)])
     assert "line 1" in said.output
