@@ -122,16 +122,18 @@ def _orphans(connection: Connection) -> Iterator[Finding]:
         select(StatementLine.statement_id, StatementLine.number)
         .outerjoin(Statement, Statement.id == StatementLine.statement_id)
         .where(Statement.id.is_(None))
+        .order_by(StatementLine.statement_id, StatementLine.number)
         .limit(LIMIT)
     ):
         yield Finding("statement_line", f"{row[0]}/{row[1]}", "its statement is missing")
-    for row in connection.execute(
+    for statement_id in connection.scalars(
         select(Statement.id)
         .outerjoin(SettlementRun, SettlementRun.id == Statement.run_id)
         .where(SettlementRun.id.is_(None))
+        .order_by(Statement.id)
         .limit(LIMIT)
     ):
-        yield Finding("statement", row[0], "its closing is missing")
+        yield Finding("statement", statement_id, "its closing is missing")
 
 
 def _runs(connection: Connection) -> Iterator[Finding]:
@@ -178,6 +180,7 @@ def _runs(connection: Connection) -> Iterator[Finding]:
         select(SettlementHeld.run_id, SettlementHeld.work_order_id)
         .outerjoin(SettlementRun, SettlementRun.id == SettlementHeld.run_id)
         .where(SettlementRun.id.is_(None))
+        .order_by(SettlementHeld.run_id, SettlementHeld.work_order_id)
         .limit(LIMIT)
     ):
         yield Finding("settlement_held", f"{row[0]}/{row[1]}", "its closing is missing")

@@ -165,7 +165,8 @@ def holdbacks(connection: Connection) -> Iterator[Finding]:
         for of, events in events_of(connection, action).items()
         for e in events
     }  # fmt: skip
-    written, released = set(), {}
+    written: set[tuple[Any, ...]] = set()
+    released: dict[tuple[str, ...], dict[str, int]] = {}
     for r in connection.execute(select(HoldbackStep.__table__)):
         subject = holdback_id(r.quarter, r.district_code, r.vendor_id)
         said = (subject, r.number, r.score, r.percent, r.paid_fen, r.kept_fen, r.at, r.by)
@@ -196,8 +197,8 @@ def _holdbacks_paid(
     for row in connection.execute(text(_HOLDBACKS)):
         _, quarter, verb, statement_id, code = _parts(row.id, 5)
         s = statements.get(statement_id)
-        whose = ("",) if s is None else (quarter, s.vendor_id, s.district_code)
-        if s is None or whose not in released or verb not in moved[whose]:
+        whose = (quarter, s.vendor_id, s.district_code) if s else ()
+        if s is None or verb not in moved.get(whose, ()):
             rule = "it pays a holdback that nobody released"
             yield Finding("ledger_transfer", row.id, rule)
             continue
@@ -207,7 +208,7 @@ def _holdbacks_paid(
             rule = "it pays somebody else than its holdback says"
             yield Finding("ledger_transfer", row.id, rule)
         moved[whose][verb] += row.amount
-    for whose, said in sorted(released.items()):
-        if moved[whose] != said:
-            rule, detail = "another sum was paid", f"{moved[whose]} of {said}"
-            yield Finding("holdback_step", "/".join(whose), rule, detail)
+    for named, said in sorted(released.items()):
+        if moved[named] != said:
+            rule, detail = "another sum was paid", f"{moved[named]} of {said}"
+            yield Finding("holdback_step", "/".join(named), rule, detail)

@@ -29,7 +29,7 @@ def seal_ledger(session: Session, ports: Ports) -> list[seals.Sealed]:
     """
     with transaction(session):
         upto = seals.barrier(session)
-    made = []
+    made: list[seals.Sealed] = []
     while True:
         with transaction(session):
             at = ports.clock.now()
