@@ -1,4 +1,4 @@
-"""Lighthouse on the storefront, an elder's home and the hotline's console of a small served town.
+"""Lighthouse on six pages of a small served town, from the storefront to the elder's file.
 
     npm install --prefix DIR lighthouse@12
     python -m tests.bench.lighthouse --program DIR/node_modules/.bin/lighthouse [--runs 3] [--out FILE]
@@ -41,6 +41,9 @@ PAGES = {
     "storefront": ("elder", "/services"),
     "elder home": ("elder", "/home"),
     "hotline console": ("hotline", "/hotline?phone=13800000000"),
+    "paper slips": ("hotline", "/paper?q=E000000"),
+    "card at the site": ("vendor", "/site"),
+    "elder's file": ("bureau", "/elders/E000000/file?on=2026-11-23"),
 }
 LEAST = {"accessibility": 100, "best-practices": 100, "performance": 95}
 CHROME = "--headless=new --no-sandbox --disable-gpu --disable-background-networking"
@@ -70,6 +73,11 @@ def town(folder: Path) -> Any:
                         elder_id=city.elder_id,
                     ),
                     NewAccount(username="hotline", display_name="吴敏", role=Role.HOTLINE),
+                    NewAccount(
+                        username="vendor", display_name="徐建国", role=Role.VENDOR,
+                        vendor_id=city.vendor_id,
+                    ),
+                    NewAccount(username="bureau", display_name="周敏", role=Role.BUREAU),
                 ],
                 password=DEMO_PASSWORD,
             )  # fmt: skip
