@@ -202,11 +202,13 @@ def holdback_steps(
 def take_holdback_step(session: Session, step: HoldbackStep) -> bool:
     """Write a step; return ``False`` where this person took it before.
 
-    Raises ``SecondPersonNeeded`` where one person would take both, ``WrongState`` where another took it.
+    Raises ``SecondPersonNeeded`` where one person would take both, ``WrongState`` where another took it
+    or the score was another one.
     """
     done = holdback_steps(session, step.quarter, step.vendor_id, step.district_code)
     if len(done) >= step.number:
-        if done[step.number - 1].by == step.by:
+        before = done[step.number - 1]
+        if (before.by, before.score) == (step.by, step.score):
             return False
         raise WrongState(id=step.quarter, state=f"step {len(done)}", expected=["a step not taken"])
     if any(d.by == step.by for d in done):

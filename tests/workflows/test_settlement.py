@@ -266,6 +266,9 @@ def test_a_holdback_waits_until_all_of_its_quarter_is_paid(session, ports, novem
         close_quarter(session, ports)
     sign_all(session, ports)
     assert score_holdback(session, ports, BUREAU, **Q4, score=96, reason="x").held_fen == 1_500
+    with pytest.raises(WrongState):
+        # Another score is no repeat: whoever gives it must not be told that it counts.
+        score_holdback(session, ports, BUREAU, **Q4, score=60, reason="x")
 
 
 @pytest.mark.parametrize(
