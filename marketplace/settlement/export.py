@@ -101,7 +101,7 @@ def _header(doc: Document) -> list[str]:
         "服务日期",
         "归属月份",
         "分钟",
-        *(f"{doc.programme_names.get(c, c)}（元）" for c in doc.programmes),
+        *(_safe(f"{doc.programme_names.get(c, c)}（元）") for c in doc.programmes),
         "合计（元）",
     ]
 

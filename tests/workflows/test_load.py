@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from openpyxl import Workbook
+from openpyxl import Workbook, load_workbook
 from sqlalchemy import func, select, update
 
 from marketplace.elders import witness
@@ -374,6 +374,18 @@ def test_refused_rows_are_written_mended_and_loaded(session, ports, city, tmp_pa
     again, _ = load(session, ports, out)
     assert [r for r in again.refused if r.file == "elders.csv"] == []
     assert session.get(Elder, "E1") is not None
+
+
+def test_a_note_that_begins_like_a_formula_is_no_formula_in_the_workbook(
+    session, ports, city, tmp_path
+):
+    load(session, ports, write(tmp_path / "in", FOLDER))
+    session.scalars(select(Elder).limit(1)).one().door_notes = "=HYPERLINK(1)"
+    session.commit()
+    dict(export.export(session, ports, SYSTEM, tmp_path / "x", reason="test", xlsx=True))
+    sheet = load_workbook(tmp_path / "x" / "elders.xlsx").active
+    [note] = [c for row in sheet.iter_rows() for c in row if c.value == "=HYPERLINK(1)"]
+    assert note.data_type == "s"
 
 
 @pytest.mark.parametrize("xlsx", [False, True])

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from openpyxl import Workbook
+from openpyxl.cell import WriteOnlyCell
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -115,9 +116,18 @@ def _write_xlsx(folder: Path, name: str, columns: tuple[str, ...], rows: Iterabl
     sheet = book.create_sheet(name)
     sheet.append(list(columns))
     for row in rows:
-        sheet.append([cell(k, v) for k, v in row])
+        sheet.append([_as_text(sheet, cell(k, v)) for k, v in row])
         written += 1
     book.save(folder / f"{name}.xlsx")
+    return written
+
+
+def _as_text(sheet: Any, text: str) -> Any:
+    """Return a cell that no spreadsheet computes: a note that begins like a formula stays a note."""
+    if not text.startswith("="):
+        return text
+    written = WriteOnlyCell(sheet, text)
+    written.data_type = "s"
     return written
 
 
