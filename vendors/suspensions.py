@@ -31,9 +31,10 @@ class Move:
 
 
 def suspend(session: Session, vendor_id: str, *, at: datetime, by: str, reason: str) -> str:
-    """Take an active vendor off the market; return the suspension's id.
+    """Take a vendor off the market; return the suspension's id.
 
-    Raises ``NotFound`` or ``WrongState``: of two that come at once the guarded UPDATE lets one through.
+    One that a list made suspended or let leave still has its visits; it keeps having left. Raises
+    ``NotFound`` or ``WrongState``: of two that come at once the guarded UPDATE lets one through.
     """
     taken = session.execute(
         update(Vendor)
@@ -41,7 +42,7 @@ def suspend(session: Session, vendor_id: str, *, at: datetime, by: str, reason: 
         .values(status="suspended", updated_at=at)
         .returning(Vendor.id)
     ).first()
-    if taken is None:
+    if taken is None and not _only_by_a_list(session, vendor_id, at):
         raise WrongState(id=vendor_id, state=status(session, vendor_id), expected=["active"])
     suspension_id = new_id()
     session.execute(
@@ -50,6 +51,17 @@ def suspend(session: Session, vendor_id: str, *, at: datetime, by: str, reason: 
         )
     )
     return suspension_id
+
+
+def _only_by_a_list(session: Session, vendor_id: str, at: datetime) -> bool:
+    """Say whether a vendor, locked from here on, is off the market without a suspension."""
+    found = session.execute(
+        update(Vendor)
+        .where(Vendor.id == vendor_id, Vendor.status != "active")
+        .values(updated_at=at)
+        .returning(Vendor.id)
+    ).first()
+    return found is not None and open_of(session, vendor_id) is None
 
 
 def status(session: Session, vendor_id: str) -> str:

@@ -279,3 +279,19 @@ def test_a_list_does_not_let_a_suspended_vendor_back_in(city, ports, tmp_path):
     city.expire_all()
     vendor = city.get(Vendor, "V1")
     assert (vendor.name, vendor.status) == ("金康养老", "suspended")
+
+
+@pytest.mark.parametrize("status", ["suspended", "left"])
+def test_the_visits_of_a_vendor_that_a_list_took_off_the_market_can_be_moved(city, ports, status):
+    work_order_id = accepted(city, ports)
+    city.get(Vendor, "V1").status = status
+    city.commit()
+    done = suspended(city, ports)
+    assert done.offered + done.pooled + len(done.not_moved) == 1
+    assert state_of(city, work_order_id) in ("offered", "pooled")
+    with pytest.raises(WrongState):
+        suspended(city, ports)
+    request = SuspendRequest("V1", "back")
+    reinstate_vendor(city, ports, SECOND, key=key(), request=request)
+    city.expire_all()
+    assert city.get(Vendor, "V1").status == ("left" if status == "left" else "active")
