@@ -30,7 +30,7 @@ demo: install  ## a whole city, planned and served at http://127.0.0.1:8000
 	$(RUN) demo --serve
 
 test: install  ## the whole suite on SQLite and PostgreSQL
-	$(PY) -m pytest -n 2 $(ARGS)
+	$(PY) -m pytest -n 3 $(ARGS)
 
 check: install  ## style and import contracts
 	.venv/bin/ruff check .
