@@ -94,6 +94,18 @@ def invalidated(session: Session, vendor_id: str, *, reason: str) -> list[str]:
     )
 
 
+def has_taken_back(session: Session, user_id: str, elder_id: str) -> bool:
+    """Say whether a user has taken a paid visit of an elder back."""
+    c = WORK_ORDER.c
+    found = (
+        select(Event.id)
+        .join(WorkOrder, c.id == Event.work_order_id)
+        .where(c.elder_id == elder_id, Event.actor_id == user_id)
+        .where(Event.to_state == State.INVALIDATED.value)
+    )
+    return session.scalar(found.limit(1)) is not None
+
+
 def day_load(session: Session, on: date) -> dict[str, int]:
     """Return how many work orders of a day each vendor has, planned or begun or waiting for it."""
     c = WORK_ORDER.c

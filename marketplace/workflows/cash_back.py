@@ -6,7 +6,7 @@ elder's next charge, whoever serves. The vendor who took the cash is deducted un
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ from marketplace.kernel.commands import once_for_number
 from marketplace.kernel.errors import BadInput
 from marketplace.kernel.ids import new_id
 from marketplace.kernel.ports import Ports
+from marketplace.orders import listed
 from marketplace.orders import service as orders
 from marketplace.vouchers import payouts
 from marketplace.workflows import policy, subjects
@@ -91,7 +92,8 @@ def refund_at_desk(
     """Book own money that civil affairs gave back over the counter, out of the district's bank.
 
     For families that paid in cash where the vendor hands nothing back. Raises ``BadInput`` for more than
-    the elder has to the good, ``NumberTaken`` for a receipt that was booked before.
+    the elder has to the good, ``NumberTaken`` for a receipt that was booked before, ``SecondPersonNeeded``
+    where the same person took a visit of this elder back: nobody frees money and gives it out.
     """
     if not request.receipt.strip():
         raise BadInput(field="receipt", value="", expected="the number of the signed receipt")
@@ -111,7 +113,10 @@ def _refund_at_desk(
     session: Session, actor: Actor, request: DeskRefundRequest, at: datetime
 ) -> GivenBack:
     elder = access.facts(session, request.elder_id, on=local(at).date())
-    policy.require(actor, Action.CORRECT_MONEY, subjects.about_elder(session, actor, elder))
+    about = subjects.about_elder(session, actor, elder)
+    if listed.has_taken_back(session, actor.user_id, elder.id):
+        about = replace(about, entered_by=actor.user_id)
+    policy.require(actor, Action.CORRECT_MONEY, about)
     of = f"refund_at_desk/{elder.district_code}"
     once_for_number(session, of=of, number=request.receipt, field="receipt", at=at)
     return _give(

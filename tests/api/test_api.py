@@ -387,7 +387,10 @@ def test_cash_of_a_visit_that_was_taken_back_is_given_back(people, clock):
     reversal = {"reason": "service_fault", "finding": "not done"}
     ok(people["bureau"].post(f"/work-orders/{work_order_id}/reverse", reversal))
     assert ok(people["caregiver"].post(back, {"fen": 100}))["credit_fen"] == 200
-    given = ok(people["bureau"].post("/elders/E1/refunds", {"fen": 200, "receipt": "R-7"}))
+    refund = {"fen": 200, "receipt": "R-7"}
+    own = people["bureau"].post("/elders/E1/refunds", refund)
+    assert (own.status_code, own.get_json()["code"]) == (403, "second_person_needed")
+    given = ok(people["second"].post("/elders/E1/refunds", refund))
     assert (given["fen"], given["credit_fen"]) == (200, 0)
     assert (
         people["hotline"].post("/elders/E1/refunds", {"fen": 1, "receipt": "R"}).status_code == 403

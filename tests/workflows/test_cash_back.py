@@ -9,7 +9,13 @@ from sqlalchemy import select, text
 
 from marketplace.kernel.actor import Actor, Role
 from marketplace.kernel.db import transaction
-from marketplace.kernel.errors import BadInput, NotAllowed, NotFound, NumberTaken
+from marketplace.kernel.errors import (
+    BadInput,
+    NotAllowed,
+    NotFound,
+    NumberTaken,
+    SecondPersonNeeded,
+)
 from marketplace.kernel.outbox import OutboxMessage
 from marketplace.queries.bill import OwnMoney, bill
 from marketplace.queries.statements import document
@@ -26,6 +32,7 @@ from marketplace.workflows.own_money import CashRequest, collect, owed_fen, take
 from tests.builders import DISTRICT, NOVEMBER, NOW, a_vendor
 from tests.workflows.months import (
     BUREAU,
+    BUREAU_2,
     DECEMBER,
     ST,
     VENDOR,
@@ -49,7 +56,7 @@ def handed(session, ports, fen, key="back", actor=VENDOR, work_order_id="Y1"):
     return return_cash(session, ports, actor, key=key, request=request)
 
 
-def at_desk(session, ports, fen, key="desk", actor=BUREAU, receipt=None):
+def at_desk(session, ports, fen, key="desk", actor=BUREAU_2, receipt=None):
     request = DeskRefundRequest("E1", fen, receipt or f"收据 {key}")
     return refund_at_desk(session, ports, actor, key=key, request=request)
 
@@ -151,6 +158,15 @@ def test_only_civil_affairs_of_the_district_gives_out_of_the_bank(session, ports
     request = DeskRefundRequest("E1", fen, " ")
     with pytest.raises(BadInput):
         refund_at_desk(session, ports, BUREAU, key="k", request=request)
+
+
+def test_whoever_took_a_visit_back_gives_no_money_of_it_over_the_counter(session, ports, november):
+    fen = paid_off(session, ports)
+    with pytest.raises(SecondPersonNeeded):
+        at_desk(session, ports, fen, actor=BUREAU)
+    assert at_desk(session, ports, fen).credit_fen == 0
+    assert bank(session) == fen
+    assert proven(session) == []
 
 
 def test_what_the_elder_has_to_the_good_pays_another_vendor(session, ports, november):

@@ -129,7 +129,7 @@ def test_cash_of_a_visit_taken_back_is_owed_where_the_visit_was(session, ports, 
     taken_back = ReverseRequest("W2", "service_fault", "漏做")
     reverse(session, ports, bureau(NEW), key="r", request=taken_back)
     request = DeskRefundRequest("E1", OWN_FEN, "收据 1")
-    refund_at_desk(session, ports, bureau(NEW), key="d", request=request)
+    refund_at_desk(session, ports, bureau(NEW, 2), key="d", request=request)
     assert session.get(LedgerAccount, f"bank:{NEW}").credits_posted == OWN_FEN
     assert release(session, ports, NEW, "V2") == 0
     [debt] = debts_of(session, bureau(NEW))

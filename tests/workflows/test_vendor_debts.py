@@ -311,7 +311,7 @@ def test_own_money_that_a_vendor_owes_is_a_receivable_too(session, ports, novemb
     settle(session, ports, NOVEMBER)
     take_back(session, ports, "Y1")
     leave(session)
-    refund_at_desk(session, ports, BUREAU, key="d", request=DeskRefundRequest("E1", fen, "R-1"))
+    refund_at_desk(session, ports, BUREAU_2, key="d", request=DeskRefundRequest("E1", fen, "R-1"))
     [debt] = debts_of(session, BUREAU)
     assert (debt.debt_fen, debt.own_fen) == (fen, fen)
     assert pay_back(session, ports, fen).debt_fen == 0
